@@ -1,0 +1,74 @@
+#include "engine/nn/layers.h"
+
+#include <cmath>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/norm.h"
+#include "engine/ops/shape.h"
+
+namespace etude {
+namespace {
+
+Tensor uniform_within(double bound, const Dims& shape, const Init& init) {
+  return uniform(init.generator, shape, -bound, bound, init.dtype, init.device);
+}
+
+/// x + bias over [B, C, H, W], and the activation, in one pass.
+Tensor with_bias(const Tensor& x, const Tensor& bias, double slope) {
+  if (bias.defined()) return bias_leaky_relu(x, reshape(bias, {-1, 1, 1}), slope);
+  return slope == 1 ? x : leaky_relu(x, slope);
+}
+
+}  // namespace
+
+Linear::Linear(Module& parent, const std::string& name, const Options& o, Init init)
+    : Module(parent, name) {
+  const double bound = 1 / std::sqrt(static_cast<double>(o.in));
+  weight = add_parameter("weight", uniform_within(bound, {o.out, o.in}, init));
+  if (o.bias) bias = add_parameter("bias", uniform_within(bound, {o.out}, init));
+}
+
+Tensor Linear::operator()(const Tensor& x) const { return linear(x, weight, bias); }
+
+Conv2d::Conv2d(Module& parent, const std::string& name, const ConvOptions& o, Init init)
+    : Module(parent, name),
+      params_{.stride_h = o.stride, .stride_w = o.stride, .pad_h = o.pad, .pad_w = o.pad} {
+  const double bound = 1 / std::sqrt(static_cast<double>(o.in * o.kernel * o.kernel));
+  weight = add_parameter("weight", uniform_within(bound, {o.out, o.in, o.kernel, o.kernel}, init));
+  if (o.bias) bias = add_parameter("bias", uniform_within(bound, {o.out}, init));
+}
+
+Tensor Conv2d::operator()(const Tensor& x, double slope) const {
+  return with_bias(conv(x, weight, params_), bias, slope);
+}
+
+ConvTranspose2d::ConvTranspose2d(Module& parent, const std::string& name, const ConvOptions& o,
+                                 Init init)
+    : Module(parent, name) {
+  params_.stride_h = params_.stride_w = o.stride;
+  params_.pad_h = params_.pad_w = o.pad;
+  // PyTorch's fan_in of a transposed convolution counts the outputs.
+  const double bound = 1 / std::sqrt(static_cast<double>(o.out * o.kernel * o.kernel));
+  weight = add_parameter("weight", uniform_within(bound, {o.in, o.out, o.kernel, o.kernel}, init));
+  if (o.bias) bias = add_parameter("bias", uniform_within(bound, {o.out}, init));
+}
+
+Tensor ConvTranspose2d::operator()(const Tensor& x) const {
+  return with_bias(conv_transpose(x, weight, params_), bias, 1);
+}
+
+BatchNorm::BatchNorm(Module& parent, const std::string& name, std::int64_t channels, Init init)
+    : Module(parent, name) {
+  gamma = add_parameter("gamma", Tensor::ones({channels}, init.dtype, init.device));
+  beta = add_parameter("beta", Tensor::zeros({channels}, init.dtype, init.device));
+  running_mean = add_buffer("running_mean", Tensor::zeros({channels}, init.dtype, init.device));
+  running_var = add_buffer("running_var", Tensor::ones({channels}, init.dtype, init.device));
+}
+
+Tensor BatchNorm::operator()(const Tensor& x, double slope) {
+  return batch_norm(x, gamma, beta, running_mean, running_var,
+                    {.training = training(), .slope = slope});
+}
+
+}  // namespace etude

@@ -1,0 +1,68 @@
+#include "engine/ops/conv.h"
+
+#include "engine/ops/shape.h"
+
+namespace etude {
+namespace {
+
+void check_operands(const char* op, const Tensor& x, const Tensor& w) {
+  require(x.dtype() == w.dtype() && x.device() == w.device(), op, ": x is ", name_of(x.dtype()),
+          " on ", name_of(x.device()), ", the weight ", name_of(w.dtype()), " on ",
+          name_of(w.device()));
+}
+
+// conv is linear in x and in w, so with its two gradient maps it is closed under differentiation:
+// each of the three is the gradient of the others, at any order.
+Tensor conv_input_grad(const Tensor& dy, const Tensor& w, const Dims& x_shape, const ConvParams& p);
+
+Tensor conv_weight_grad(const Tensor& x0, const Tensor& dy0, const Dims& w_shape,
+                        const ConvParams& p) {
+  const Tensor x = contiguous(x0), dy = contiguous(dy0);
+  const Tensor dw = Tensor::empty(w_shape, x.dtype(), x.device());
+  conv_weight_grad(x.stream(), x.view(), dy.view(), dw.view(), p);
+  return record("conv_weight_grad", dw, {x, dy},
+                [x = saved(x), dy = saved(dy), p](const Tensor& ddw, Needs needs) {
+                  return Grads{needs[0] ? conv_input_grad(dy, ddw, x.get().shape(), p) : Tensor(),
+                               needs[1] ? conv(x, ddw, p) : Tensor()};
+                });
+}
+
+Tensor conv_input_grad(const Tensor& dy0, const Tensor& w0, const Dims& x_shape,
+                       const ConvParams& p) {
+  const Tensor dy = contiguous(dy0), w = contiguous(w0);
+  const Tensor dx = Tensor::empty(x_shape, dy.dtype(), dy.device());
+  conv_input_grad(dy.stream(), dy.view(), w.view(), dx.view(), p);
+  return record("conv_input_grad", dx, {dy, w},
+                [dy = saved(dy), w = saved(w), p](const Tensor& ddx, Needs needs) {
+                  return Grads{needs[0] ? conv(ddx, w, p) : Tensor(),
+                               needs[1] ? conv_weight_grad(ddx, dy, w.get().shape(), p) : Tensor()};
+                });
+}
+
+}  // namespace
+
+Tensor conv(const Tensor& x0, const Tensor& w0, const ConvParams& p) {
+  check_operands("conv", x0, w0);
+  const Tensor x = contiguous(x0), w = contiguous(w0);
+  const Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), p), x.dtype(), x.device());
+  conv(x.stream(), x.view(), w.view(), y.view(), p);
+  return record("conv", y, {x, w}, [x = saved(x), w = saved(w), p](const Tensor& dy, Needs needs) {
+    return Grads{needs[0] ? conv_input_grad(dy, w, x.get().shape(), p) : Tensor(),
+                 needs[1] ? conv_weight_grad(x, dy, w.get().shape(), p) : Tensor()};
+  });
+}
+
+Tensor conv_transpose(const Tensor& x0, const Tensor& w0, const ConvTransposeParams& p) {
+  check_operands("conv_transpose", x0, w0);
+  const Tensor x = contiguous(x0), w = contiguous(w0);
+  const Tensor y =
+      Tensor::empty(conv_transpose_output_shape(x.shape(), w.shape(), p), x.dtype(), x.device());
+  conv_transpose(x.stream(), x.view(), w.view(), y.view(), p);
+  return record("conv_transpose", y, {x, w},
+                [x = saved(x), w = saved(w), p](const Tensor& dy, Needs needs) {
+                  return Grads{needs[0] ? conv(dy, w, p) : Tensor(),
+                               needs[1] ? conv_weight_grad(dy, x, w.get().shape(), p) : Tensor()};
+                });
+}
+
+}  // namespace etude

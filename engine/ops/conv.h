@@ -1,0 +1,22 @@
+#pragma once
+// 2-D convolution (cross-correlation, as in every deep-learning library) and its transpose.
+// 1-D is the same with height 1.
+
+#include "engine/autograd.h"
+#include "engine/tensor.h"
+#include "kernels/conv/conv.h"
+#include "kernels/conv_transpose/conv_transpose.h"
+
+namespace etude {
+
+/// x: [B, C, H, W], w: [K, C / groups, R, S] -> [B, K, P, Q] with
+/// P = (H + 2 pad - dilation (R - 1) - 1) / stride + 1.
+Tensor conv(const Tensor& x, const Tensor& w, const ConvParams& params = {});
+
+/// The transpose of conv's linear map: x: [B, C, H, W], w: [C, K / groups, R, S] -> [B, K, P, Q]
+/// with P = (H - 1) stride - 2 pad + dilation (R - 1) + output_pad + 1.
+/// Source: Dumoulin & Visin, "A guide to convolution arithmetic for deep learning", 2016,
+/// section 4.
+Tensor conv_transpose(const Tensor& x, const Tensor& w, const ConvTransposeParams& params = {});
+
+}  // namespace etude

@@ -1,0 +1,82 @@
+#include "engine/run/console.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <iomanip>
+#include <iostream>
+#include <sstream>
+
+namespace etude {
+namespace {
+
+volatile std::sig_atomic_t signals_seen = 0;
+
+extern "C" void on_signal(int number) {
+  signals_seen = 1;
+  // The next one has its usual effect.
+  std::signal(number, SIG_DFL);
+}
+
+std::string duration(double seconds) {
+  std::ostringstream text;
+  const auto s = static_cast<std::int64_t>(seconds + 0.5);
+  if (s >= 3600) text << s / 3600 << "h" << std::setw(2) << std::setfill('0');
+  if (s >= 60) text << s / 60 % 60 << "m" << std::setw(2) << std::setfill('0');
+  text << s % 60 << "s";
+  return text.str();
+}
+
+}  // namespace
+
+Progress::Progress(std::string label, std::int64_t total, std::int64_t done)
+    : label_(std::move(label)),
+      total_(total),
+      start_(done),
+      done_(done),
+      begin_(Clock::now()),
+      last_(begin_),
+      terminal_(isatty(STDERR_FILENO) == 1) {}
+
+Progress::~Progress() {
+  if (terminal_ && done_ > start_) std::cerr << "\n";
+}
+
+void Progress::update(std::int64_t done, const std::string& status) {
+  done_ = done;
+  const auto now = Clock::now();
+  const auto interval = terminal_ ? std::chrono::milliseconds(200) : std::chrono::seconds(10);
+  if (now - last_ < interval && done_ < total_) return;
+  last_ = now;
+  print(status);
+}
+
+void Progress::print(const std::string& status) {
+  const double elapsed = std::chrono::duration<double>(Clock::now() - begin_).count();
+  const double rate = static_cast<double>(done_ - start_) / std::max(elapsed, 1e-9);
+  std::ostringstream line;
+  line << label_ << "  " << done_ << "/" << total_ << "  " << std::fixed
+       << std::setprecision(rate < 10 ? 2 : 0) << rate << "/s";
+  if (rate > 0 && done_ < total_) {
+    line << "  " << duration(static_cast<double>(total_ - done_) / rate) << " left";
+  }
+  if (!status.empty()) line << "  " << status;
+  if (terminal_) {
+    std::cerr << "\r\x1b[K" << line.str() << std::flush;
+  } else {
+    std::cerr << line.str() << std::endl;
+  }
+}
+
+void note(const std::string& text) { std::cerr << text << std::endl; }
+
+bool stop_requested() {
+  static const bool installed = [] {
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
+    return true;
+  }();
+  return installed && signals_seen != 0;
+}
+
+}  // namespace etude

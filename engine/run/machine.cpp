@@ -1,0 +1,44 @@
+#include "engine/run/machine.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "kernels/runtime/runtime.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace etude {
+
+int num_threads() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+std::string machine_description() {
+  std::string model = "unknown processor";
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string line; std::getline(cpuinfo, line);) {
+    if (line.starts_with("model name")) {
+      model = line.substr(line.find(':') + 2);
+      break;
+    }
+  }
+  std::ostringstream text;
+  text << model << ", " << num_threads() << (num_threads() == 1 ? " thread" : " threads")
+       << ", g++ " << __VERSION__
+       << (
+#ifdef ETUDE_HAVE_ONEDNN
+              ", oneDNN"
+#else
+              ", no oneDNN"
+#endif
+          );
+  return text.str();
+}
+
+}  // namespace etude

@@ -1,0 +1,109 @@
+#include "engine/run/run_folder.h"
+
+#include <unistd.h>
+
+#include <system_error>
+
+#include "engine/io/atomic_file.h"
+#include "engine/io/safetensors.h"
+#include "engine/run/config.h"
+#include "engine/run/console.h"
+
+namespace etude {
+namespace fs = std::filesystem;
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  require(!error, path.string(), ": cannot be created: ", error.message());
+  require(fs::is_directory(path), path.string(), ": is not a folder");
+  require(access(path.c_str(), W_OK | X_OK) == 0, path.string(),
+          ": cannot be written to; choose another folder with --out");
+}
+
+void write_json(const fs::path& path, const Json& value) {
+  write_file_atomically(path, value.dump(2) + "\n");
+}
+
+Json read_json(const fs::path& path) {
+  try {
+    return Json::parse(read_text_file(path));
+  } catch (const Json::exception& error) {
+    fail(path.string(), ": not valid JSON: ", error.what());
+  }
+}
+
+JsonLog::JsonLog(fs::path path, std::int64_t keep_bytes) : path_(std::move(path)) {
+  if (fs::exists(path_)) {
+    const auto size = static_cast<std::int64_t>(fs::file_size(path_));
+    require(size >= keep_bytes, path_.string(), ": has ", size, " bytes, the checkpoint knew of ",
+            keep_bytes, "; it was changed. Start again in a new folder");
+    fs::resize_file(path_, static_cast<std::uintmax_t>(keep_bytes));
+  } else {
+    require(keep_bytes == 0, path_.string(), ": is missing, but the checkpoint continues it");
+  }
+  file_.open(path_, std::ios::binary | std::ios::app);
+  require(file_.good(), path_.string(), ": cannot be opened for writing");
+}
+
+void JsonLog::append(const Json& entry) {
+  file_ << entry.dump() << '\n';
+  require(file_.good(), path_.string(), ": cannot be written; is the disk full?");
+}
+
+std::int64_t JsonLog::flush() {
+  file_.flush();
+  require(file_.good(), path_.string(), ": cannot be written; is the disk full?");
+  return static_cast<std::int64_t>(fs::file_size(path_));
+}
+
+std::vector<Json> JsonLog::read(const fs::path& path) {
+  std::vector<Json> entries;
+  std::istringstream lines(read_text_file(path));
+  std::int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    Json entry = Json::parse(line, nullptr, false);
+    require(!entry.is_discarded(), path.string(), ":", number, ": not valid JSON");
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+void run_training(const fs::path& folder, const TrainingJob& job) {
+  make_folder(folder);
+  const fs::path last = folder / "last.safetensors";
+  std::int64_t step = 0, log_bytes = 0;
+  const auto visit = [&](State& s) {
+    s.number("run.step", step);
+    s.number("run.log_bytes", log_bytes);
+    job.state(s);
+  };
+  if (fs::exists(last)) {
+    const Checkpoint checkpoint = load_safetensors(last);
+    State s = State::restore(checkpoint, last.string());
+    visit(s);
+    s.finish();
+  }
+  JsonLog log(folder / "log.jsonl", log_bytes);
+  const auto save = [&] {
+    job.flush(log);
+    log_bytes = log.flush();
+    Checkpoint checkpoint;
+    checkpoint.info["config"] = job.config;
+    State s = State::collect(checkpoint);
+    visit(s);
+    save_safetensors(last, checkpoint);
+  };
+  Progress progress(job.label, job.num_steps, step);
+  while (step < job.num_steps) {
+    const std::string status = job.step(step, log);
+    ++step;
+    const bool stop = stop_requested();
+    if (stop || step == job.num_steps || step % job.checkpoint_every == 0) save();
+    progress.update(step, status);
+    if (stop && step < job.num_steps) throw Interrupted{folder.string()};
+  }
+}
+
+}  // namespace etude

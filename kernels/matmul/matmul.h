@@ -1,0 +1,72 @@
+#pragma once
+// Products of matrices, single or batched, with either operand transposed through its strides.
+
+#include <span>
+
+#include "kernels/core/view.h"
+#include "kernels/runtime/runtime.h"
+
+namespace etude {
+
+struct MatmulOptions {
+  double alpha = 1;  // 0: a and b are not read
+  double beta = 0;   // 0: c is not read
+};
+
+namespace cpu {
+void matmul(Stream&, const View& a, const View& b, const View& c, const MatmulOptions& = {});
+/// The product without any library: what `matmul` uses for f64, for small shapes, and for all where
+/// the build has no oneDNN.
+void matmul_plain(Stream&, const View& a, const View& b, const View& c, const MatmulOptions& = {});
+}  // namespace cpu
+namespace gpu {
+void matmul(Stream&, const View& a, const View& b, const View& c, const MatmulOptions& = {});
+}  // namespace gpu
+
+/// One way to compute the product on the GPU: a step of the ladder, or a library.
+struct MatmulRung {
+  const char* name;
+  const char* idea;
+  /// Arguments as of `matmul`, and not checked.
+  void (*run)(Stream&, const View& a, const View& b, const View& c, const MatmulOptions&);
+};
+/// The ladder from the bottom up; in CUDA builds with cuBLAS the last entry is "cublas".
+std::span<const MatmulRung> matmul_rungs();
+
+namespace detail {
+inline void check_matrix(const char* name, const View& x) {
+  const int r = x.rank();
+  require(x.dim(r - 2) <= 1 || x.dim(r - 1) <= 1 || x.strides[r - 2] == 1 || x.strides[r - 1] == 1,
+          "matmul: one of the last two strides of ", name, " must be 1, not ", x.strides);
+}
+inline void check_matmul(const View& a, const View& b, const View& c) {
+  const int r = c.rank();
+  require(
+      (r == 2 || r == 3) && a.rank() == r && b.rank() == r && a.dim(r - 2) == c.dim(r - 2) &&
+          a.dim(r - 1) == b.dim(r - 2) && b.dim(r - 1) == c.dim(r - 1) &&
+          (r == 2 || (a.dim(0) == c.dim(0) && b.dim(0) == c.dim(0))),
+      "matmul: a, b, c must be [M, K], [K, N], [M, N], or each with one batch dimension before, "
+      "not ",
+      a.shape, ", ", b.shape, ", ", c.shape);
+  require(a.dtype == c.dtype && b.dtype == c.dtype, "matmul: a is ", name_of(a.dtype), ", b is ",
+          name_of(b.dtype), ", c is ", name_of(c.dtype));
+  require(c.contiguous(), "matmul: c must be contiguous, not strided by ", c.strides);
+  check_matrix("a", a);
+  check_matrix("b", b);
+}
+}  // namespace detail
+
+/// c = alpha * a * b + beta * c.
+/// a: [(batch,) M, K], b: [(batch,) K, N], c: [(batch,) M, N] contiguous and apart from a and b;
+/// f32 | f64 (cpu). a and b: any strides of which one of the last two is 1, so a transposed operand
+/// is a permuted view; a batch stride of 0 shares one matrix. K = 0 gives beta * c.
+/// Throws Error for other shapes, strides and dtypes. Source: Dongarra et al., "A set of level 3
+/// basic linear algebra subprograms", ACM TOMS 16, 1990 (xGEMM, whose rules for alpha and beta
+/// hold).
+inline void matmul(Stream& s, const View& a, const View& b, const View& c,
+                   const MatmulOptions& options = {}) {
+  detail::check_matmul(a, b, c);
+  (s.device() == Device::cpu ? cpu::matmul : gpu::matmul)(s, a, b, c, options);
+}
+
+}  // namespace etude

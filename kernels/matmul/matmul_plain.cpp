@@ -1,0 +1,299 @@
+// A blocked, vectorised product: c's rectangle of a thread is walked in blocks whose operands,
+// packed into the order in which the innermost loop reads them, stay in the caches.
+// Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34,
+// 2008; Van Zee & van de Geijn, "BLIS", ACM TOMS 41, 2015.
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include <cstring>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "kernels/matmul/problem.h"
+
+namespace etude {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr std::int64_t kVectorBytes = 64, kTileRows = 12;
+#elif defined(__AVX__)
+constexpr std::int64_t kVectorBytes = 32, kTileRows = 6;
+#else
+constexpr std::int64_t kVectorBytes = 16, kTileRows = 6;
+#endif
+
+template <class T>
+struct Vector {
+  typedef T type __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias));
+  static constexpr std::int64_t width = kVectorBytes / sizeof(T);
+};
+
+template <class T>
+constexpr std::int64_t kTileCols = 2 * Vector<T>::width;  // of the innermost tile of c
+
+// Block sizes: a tile's columns of b (K x two vectors) lie in L1, a's block in L2, b's in L3.
+constexpr std::int64_t kBlockK = 256, kBlockM = 12 * 12, kBlockN = 1024;
+constexpr std::int64_t kParallelWork = 1 << 18;  // multiplications that pay for waking the threads
+
+std::int64_t round_up(std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; }
+
+/// Memory that a thread keeps from call to call, so that a product allocates nothing.
+template <class T>
+class Workspace {
+ public:
+  T* at_least(std::int64_t n) {
+    if (n > size_) {
+      memory_.reset(static_cast<T*>(::operator new(n * sizeof(T), kAlignment)));
+      size_ = n;
+    }
+    return memory_.get();
+  }
+
+ private:
+  static constexpr std::align_val_t kAlignment{64};
+  struct Free {
+    void operator()(T* p) const { ::operator delete(p, kAlignment); }
+  };
+  std::unique_ptr<T[], Free> memory_;
+  std::int64_t size_ = 0;
+};
+
+/// One product of the batch, or a rectangle of it.
+template <class T>
+struct Product {
+  const T *a, *b;
+  T* c;
+  std::int64_t m, n, k;
+  std::int64_t a_row, a_col, b_row, b_col, c_row;
+  T alpha, beta;
+};
+
+template <class T>
+void update(T& c, T sum, T alpha, T beta) {
+  c = beta == 0 ? alpha * sum : alpha * sum + beta * c;
+}
+
+/// Copies x, seen as [outer, depth], into panels of Width outer indices: panel[depth][Width].
+/// The last panel is filled up with zeros.
+template <std::int64_t Width, class T>
+void pack(const T* x, std::int64_t outer, std::int64_t depth, std::int64_t outer_stride,
+          std::int64_t depth_stride, T* to) {
+  for (; outer >= Width; outer -= Width, x += Width * outer_stride) {
+    if (outer_stride == 1) {
+      for (std::int64_t d = 0; d < depth; ++d, to += Width) {
+        std::memcpy(to, x + d * depth_stride, Width * sizeof(T));
+      }
+    } else {
+      for (std::int64_t d = 0; d < depth; ++d, to += Width) {
+        for (std::int64_t i = 0; i < Width; ++i) to[i] = x[i * outer_stride + d * depth_stride];
+      }
+    }
+  }
+  if (outer == 0) return;
+  for (std::int64_t d = 0; d < depth; ++d, to += Width) {
+    for (std::int64_t i = 0; i < Width; ++i) {
+      to[i] = i < outer ? x[i * outer_stride + d * depth_stride] : T{0};
+    }
+  }
+}
+
+/// A tile of c, Rows x two vectors, held in registers over the whole depth. `cols` of the columns
+/// are inside c.
+template <class T, int Rows>
+void tile(const T* a, const T* b, std::int64_t depth, T* c, std::int64_t c_row, std::int64_t cols,
+          T alpha, T beta) {
+  using V = typename Vector<T>::type;
+  constexpr std::int64_t w = Vector<T>::width;
+  V sum[Rows][2] = {};
+  for (std::int64_t d = 0; d < depth; ++d, a += kTileRows, b += 2 * w) {
+    const V b0 = *reinterpret_cast<const V*>(b), b1 = *reinterpret_cast<const V*>(b + w);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+      sum[r][0] += a[r] * b0;
+      sum[r][1] += a[r] * b1;
+    }
+  }
+  if (cols == 2 * w) {
+    for (int r = 0; r < Rows; ++r, c += c_row) {
+      for (int half = 0; half < 2; ++half) {
+        V* out = reinterpret_cast<V*>(c + half * w);
+        *out = beta == 0 ? alpha * sum[r][half] : alpha * sum[r][half] + beta * *out;
+      }
+    }
+    return;
+  }
+  T edge[Rows][2 * w];
+  std::memcpy(edge, sum, sizeof edge);
+  for (int r = 0; r < Rows; ++r, c += c_row) {
+    for (std::int64_t j = 0; j < cols; ++j) update(c[j], edge[r][j], alpha, beta);
+  }
+}
+
+/// tile<T, rows>, chosen at run time: the last rows of c do no needless work.
+template <class T>
+auto tile_of_rows(std::int64_t rows) {
+  return [&]<int... R>(std::integer_sequence<int, R...>) {
+    static constexpr decltype(&tile<T, 1>) table[] = {tile<T, R + 1>...};
+    return table[rows - 1];
+  }
+  (std::make_integer_sequence<int, kTileRows>());
+}
+
+/// The product, on the calling thread.
+template <class T>
+void multiply(const Product<T>& p) {
+  static thread_local Workspace<T> a_space, b_space;
+  T* a_block = a_space.at_least(round_up(std::min(p.m, kBlockM), kTileRows) * kBlockK);
+  T* b_block = b_space.at_least(round_up(std::min(p.n, kBlockN), kTileCols<T>) * kBlockK);
+  for (std::int64_t n = 0; n < p.n; n += kBlockN) {
+    const std::int64_t cols = std::min(kBlockN, p.n - n);
+    std::int64_t k = 0;
+    do {  // once for an empty depth too: c becomes beta * c
+      const std::int64_t depth = std::min(kBlockK, p.k - k);
+      const T beta = k == 0 ? p.beta : T{1};
+      pack<kTileCols<T>>(p.b + k * p.b_row + n * p.b_col, cols, depth, p.b_col, p.b_row, b_block);
+      for (std::int64_t m = 0; m < p.m; m += kBlockM) {
+        const std::int64_t rows = std::min(kBlockM, p.m - m);
+        pack<kTileRows>(p.a + m * p.a_row + k * p.a_col, rows, depth, p.a_row, p.a_col, a_block);
+        for (std::int64_t j = 0; j < cols; j += kTileCols<T>) {
+          for (std::int64_t i = 0; i < rows; i += kTileRows) {
+            tile_of_rows<T>(std::min(kTileRows, rows - i))(
+                a_block + i * depth, b_block + j * depth, depth, p.c + (m + i) * p.c_row + n + j,
+                p.c_row, std::min(kTileCols<T>, cols - j), p.alpha, beta);
+          }
+        }
+      }
+      k += kBlockK;
+    } while (k < p.k);
+  }
+}
+
+/// sum_i x[i] * y[i], in an order that depends on k alone.
+template <class T>
+T dot(const T* x, const T* y, std::int64_t k) {
+  using V = typename Vector<T>::type;
+  constexpr std::int64_t w = Vector<T>::width;
+  V sum[4] = {};
+  std::int64_t d = 0;
+  for (; d + 4 * w <= k; d += 4 * w) {
+    for (int i = 0; i < 4; ++i) {
+      sum[i] +=
+          *reinterpret_cast<const V*>(x + d + i * w) * *reinterpret_cast<const V*>(y + d + i * w);
+    }
+  }
+  sum[0] += sum[1] + (sum[2] + sum[3]);
+  T total = 0;
+  for (; d < k; ++d) total += x[d] * y[d];
+  for (std::int64_t i = 0; i < w; ++i) total += sum[0][i];
+  return total;
+}
+
+/// y = alpha * w * x + beta * y. w: [n, k] with strides (row, 1) or (1, col), x: [k], y: [n].
+/// Packing would read and write w once more, and the product needs each of its elements only once.
+template <class T>
+void multiply_vector(const T* w, std::int64_t row, std::int64_t col, const T* x, T* y,
+                     std::int64_t n, std::int64_t k, T alpha, T beta) {
+  if (col == 1) {
+    for (std::int64_t i = 0; i < n; ++i) update(y[i], dot(w + i * row, x, k), alpha, beta);
+    return;
+  }
+  constexpr std::int64_t kChunk = 512;  // of y: stays in L1 while w streams by
+  T sum[kChunk];
+  for (std::int64_t begin = 0; begin < n; begin += kChunk, w += kChunk, y += kChunk) {
+    const std::int64_t count = std::min(kChunk, n - begin);
+    std::fill_n(sum, count, T{0});
+    std::int64_t d = 0;
+    for (; d + 4 <= k; d += 4) {  // four columns at once: a quarter of the traffic to sum
+      const T *w0 = w + d * col, *w1 = w0 + col, *w2 = w1 + col, *w3 = w2 + col;
+      for (std::int64_t i = 0; i < count; ++i) {
+        sum[i] += x[d] * w0[i] + x[d + 1] * w1[i] + (x[d + 2] * w2[i] + x[d + 3] * w3[i]);
+      }
+    }
+    for (; d < k; ++d) {
+      for (std::int64_t i = 0; i < count; ++i) sum[i] += x[d] * w[i + d * col];
+    }
+    for (std::int64_t i = 0; i < count; ++i) update(y[i], sum[i], alpha, beta);
+  }
+}
+
+/// A product of which c has one row, or c has one column without gaps.
+template <class T>
+void multiply_vector(const Product<T>& p, bool one_row) {
+  static thread_local Workspace<T> space;
+  T* x = space.at_least(p.k);
+  for (std::int64_t d = 0; d < p.k; ++d) x[d] = one_row ? p.a[d * p.a_col] : p.b[d * p.b_row];
+  if (one_row) {
+    multiply_vector(p.b, p.b_col, p.b_row, x, p.c, p.n, p.k, p.alpha, p.beta);
+  } else {
+    multiply_vector(p.a, p.a_row, p.a_col, x, p.c, p.m, p.k, p.alpha, p.beta);
+  }
+}
+
+/// Share `part` of `parts`: a stretch of the longer side of c, in whole tiles.
+template <class T>
+Product<T> rectangle(Product<T> p, std::int64_t part, std::int64_t parts) {
+  const bool by_rows = p.m >= p.n;
+  std::int64_t& extent = by_rows ? p.m : p.n;
+  const std::int64_t step = by_rows ? kTileRows : kTileCols<T>;
+  const std::int64_t share = round_up((extent + parts - 1) / parts, step);
+  const std::int64_t begin = std::min(part * share, extent);
+  extent = std::min(share, extent - begin);
+  (by_rows ? p.a : p.b) += begin * (by_rows ? p.a_row : p.b_col);
+  p.c += begin * (by_rows ? p.c_row : 1);
+  return p;
+}
+
+}  // namespace
+
+int matmul_threads(const MatmulProblem& p) {
+#ifdef _OPENMP
+  if (p.batch * p.m * p.n * p.k >= kParallelWork && !omp_in_parallel())
+    return omp_get_max_threads();
+#endif
+  static_cast<void>(p);
+  return 1;
+}
+
+void cpu::matmul_plain(Stream&, const View& a, const View& b, const View& c,
+                       const MatmulOptions& options) {
+  const MatmulProblem p = matmul_problem(a, b, c, options);
+  if (p.empty()) return;
+  const int threads = matmul_threads(p);
+  const std::int64_t parts = p.batch >= threads ? 1 : threads;
+  dispatch<float, double>("matmul", c.dtype, [&]<class T>() {
+    const T *a_data = a.as<T>(), *b_data = b.as<T>();
+    T* c_data = c.as<T>();
+    const auto multiply_task = [&](std::int64_t task) {
+      const std::int64_t i = task / parts;
+      const Product<T> whole{a_data + i * p.a.batch,
+                             b_data + i * p.b.batch,
+                             c_data + i * p.m * p.n,
+                             p.m,
+                             p.n,
+                             p.k,
+                             p.a.row,
+                             p.a.col,
+                             p.b.row,
+                             p.b.col,
+                             p.n,
+                             static_cast<T>(options.alpha),
+                             static_cast<T>(options.beta)};
+      const Product<T> share = rectangle(whole, task % parts, parts);
+      if (share.m == 0 || share.n == 0) return;
+      // By the shape of the whole: a share's way, and so its rounding, ignores the thread count.
+      whole.m == 1 || whole.n == 1 ? multiply_vector(share, whole.m == 1) : multiply(share);
+    };
+    const std::int64_t tasks = p.batch * parts;
+    if (threads == 1) {  // an idle parallel region costs as much as a tiny product
+      for (std::int64_t task = 0; task < tasks; ++task) multiply_task(task);
+      return;
+    }
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (std::int64_t task = 0; task < tasks; ++task) multiply_task(task);
+  });
+}
+
+}  // namespace etude

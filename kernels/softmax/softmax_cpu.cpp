@@ -1,0 +1,75 @@
+#include <cmath>
+#include <limits>
+
+#include "kernels/softmax/softmax.h"
+
+namespace etude {
+namespace {
+
+/// max + log(sum exp(x - max)) over one row, by two plain passes that the compiler vectorises.
+template <class T>
+T log_sum_exp(const T* x, std::int64_t cols) {
+  T max = -std::numeric_limits<T>::infinity();
+  for (std::int64_t c = 0; c < cols; ++c) max = x[c] > max || x[c] != x[c] ? x[c] : max;
+  T sum = 0;
+  for (std::int64_t c = 0; c < cols; ++c) sum += std::exp(x[c] - max);
+  return max + std::log(sum);
+}
+
+/// Calls body(r, x_row, lse) for each row, rows shared among the threads.
+template <class T, class Body>
+void for_rows(const View& x, Body body) {
+  const std::int64_t rows = x.dim(0), cols = x.dim(1);
+  const T* data = x.as<T>();
+#pragma omp parallel for schedule(static) if (rows * cols > 16384)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    body(r, data + r * cols, log_sum_exp(data + r * cols, cols));
+  }
+}
+
+}  // namespace
+
+void cpu::softmax(Stream&, const View& x, const View& y) {
+  dispatch<float, double>("softmax", x.dtype, [&]<class T>() {
+    T* out = y.as<T>();
+    for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
+      for (std::int64_t c = 0; c < cols; ++c) out[r * cols + c] = std::exp(row[c] - lse);
+    });
+  });
+}
+
+void cpu::log_softmax(Stream&, const View& x, const View& y) {
+  dispatch<float, double>("log_softmax", x.dtype, [&]<class T>() {
+    T* out = y.as<T>();
+    for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
+      for (std::int64_t c = 0; c < cols; ++c) out[r * cols + c] = row[c] - lse;
+    });
+  });
+}
+
+void cpu::cross_entropy(Stream&, const View& x, const View& target, const View& loss) {
+  dispatch<float, double>("cross_entropy", x.dtype, [&]<class T>() {
+    const std::int32_t* t = target.as<std::int32_t>();
+    T* out = loss.as<T>();
+    for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
+      const bool inside = t[r] >= 0 && t[r] < cols;
+      out[r] = inside ? lse - row[t[r]] : std::numeric_limits<T>::quiet_NaN();
+    });
+  });
+}
+
+void cpu::cross_entropy_grad(Stream&, const View& x, const View& target, const View& dloss,
+                             const View& dx) {
+  dispatch<float, double>("cross_entropy_grad", x.dtype, [&]<class T>() {
+    const std::int32_t* t = target.as<std::int32_t>();
+    const T* scale = dloss.as<T>();
+    T* out = dx.as<T>();
+    for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
+      for (std::int64_t c = 0; c < cols; ++c) {
+        out[r * cols + c] = scale[r] * (std::exp(row[c] - lse) - (c == t[r] ? T{1} : T{0}));
+      }
+    });
+  });
+}
+
+}  // namespace etude

@@ -1,0 +1,32 @@
+#include <ctime>
+
+#include "engine/error.h"
+#include "models/experiment.h"
+#include "models/font_gan/experiment.h"
+
+namespace etude {
+
+std::span<const Experiment* const> experiments() {
+  static const Experiment* const all[] = {&font_gan_experiment()};
+  return all;
+}
+
+const Experiment& find_experiment(const std::string& name) {
+  std::string known;
+  for (const Experiment* experiment : experiments()) {
+    if (name == experiment->name()) return *experiment;
+    known += (known.empty() ? "" : ", ") + std::string(experiment->name());
+  }
+  fail("unknown model ", name, "; the models are: ", known);
+}
+
+std::filesystem::path output_folder(const Options& options, const std::string& model,
+                                    const std::string& what) {
+  if (!options.out.empty()) return options.out;
+  const std::time_t now = std::time(nullptr);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", std::localtime(&now));
+  return std::filesystem::path("runs") / model / (std::string(text) + "-" + what);
+}
+
+}  // namespace etude

@@ -1,0 +1,173 @@
+#include "models/font_gan/judge.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/io/safetensors.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+#include "engine/ops/softmax.h"
+#include "engine/optim/adam.h"
+#include "engine/optim/schedule.h"
+#include "engine/run/console.h"
+#include "eval/metrics.h"
+#include "eval/precision_recall.h"
+
+namespace etude::font_gan {
+namespace {
+
+constexpr std::uint64_t kSeed = 641;  // of the classifier: the judge is the same for every run
+constexpr std::int64_t kBatch = 64;
+constexpr std::int64_t kRealSamples = 2000;
+constexpr int kNeighbours = 3;
+
+Tensor images_tensor(const std::vector<float>& images) {
+  return Tensor::from(images, {static_cast<std::int64_t>(images.size()) / (kPixels * kPixels), 1,
+                               kPixels, kPixels});
+}
+
+}  // namespace
+
+Json Scores::to_json() const {
+  return {{"samples", samples},     {"coverage_any", coverage_any},
+          {"coverage", coverage},   {"kl", kl},
+          {"top_share", top_share}, {"confident", confident},
+          {"precision", precision}, {"recall", recall},
+          {"missing", missing},     {"uncovered", uncovered},
+          {"histogram", histogram}};
+}
+
+Scores Scores::from_json(const Json& json) {
+  Scores s;
+  s.samples = json.at("samples");
+  s.coverage_any = json.at("coverage_any");
+  s.coverage = json.at("coverage");
+  s.kl = json.at("kl");
+  s.top_share = json.at("top_share");
+  s.confident = json.at("confident");
+  s.precision = json.at("precision");
+  s.recall = json.at("recall");
+  s.missing = json.at("missing");
+  s.uncovered = json.at("uncovered");
+  s.histogram = json.at("histogram").get<std::vector<std::int64_t>>();
+  return s;
+}
+
+Judge::Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
+             Device device)
+    : device_(device),
+      weights_(kSeed, 0),
+      dropout_(kSeed, 1),
+      network_(dropout_, {.generator = weights_, .device = device}) {
+  const std::filesystem::path file =
+      data_dir /
+      ("classifier-" + data.hash + "-" + std::to_string(config.classifier_epochs) + ".safetensors");
+  bool trained = false;
+  if (std::filesystem::exists(file)) {
+    try {
+      const Checkpoint checkpoint = load_safetensors(file);
+      State s = State::restore(checkpoint, file.string());
+      network_.state(s, "classifier");
+      s.finish();
+      trained = true;
+    } catch (const Error& error) {
+      note(std::string(error.what()) + "; training the classifier again");
+    }
+  }
+  if (!trained) {
+    train(data, config);
+    make_folder(data_dir);
+    Checkpoint checkpoint;
+    State s = State::collect(checkpoint);
+    network_.state(s, "classifier");
+    save_safetensors(file, checkpoint);
+  }
+  network_.train(false);
+  validate(data);
+  require(accuracy_ >= config.classifier_target, "letter classifier: validation accuracy ",
+          accuracy_, " is below classifier_target = ", config.classifier_target,
+          "; raise classifier_epochs");
+  Generator choice(kSeed, 3);
+  std::vector<std::int64_t> rows =
+      choice.permutation(static_cast<std::int64_t>(data.train_labels.size()));
+  rows.resize(std::min<std::size_t>(rows.size(), kRealSamples));
+  real_features_ = judge(take_rows(images_tensor(data.train_images), rows)).features;
+}
+
+void Judge::train(const FontData& data, const Config& config) {
+  const Tensor images = images_tensor(data.train_images);
+  const Tensor labels =
+      Tensor::from(std::vector<std::int32_t>(data.train_labels.begin(), data.train_labels.end()),
+                   {static_cast<std::int64_t>(data.train_labels.size())});
+  const std::int64_t batches = images.dim(0) / kBatch;
+  const std::int64_t steps = batches * config.classifier_epochs;
+  Adam optimizer(network_, {.lr = 2e-3, .weight_decay = 1e-2});
+  Generator order(kSeed, 2);
+  std::vector<std::int64_t> rows;
+  Progress progress("letter classifier", steps);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    if (step % batches == 0) rows = order.permutation(images.dim(0));
+    const std::span batch(rows.data() + step % batches * kBatch, kBatch);
+    const Tensor x = to_device(take_rows(images, batch), device_);
+    const Tensor t = to_device(take_rows(labels, batch), device_);
+    optimizer.set_lr(warmup_cosine(step, 20, steps, 2e-3));
+    optimizer.zero_grad();
+    const Tensor loss = cross_entropy(network_(x), t);
+    backward(loss);
+    optimizer.step();
+    progress.update(step + 1);
+    if (stop_requested()) throw Interrupted{""};
+  }
+}
+
+void Judge::validate(const FontData& data) {
+  const Judgement seen = judge(images_tensor(data.val_images));
+  confusion_ = confusion_matrix(data.val_labels, seen.labels, kLetters);
+  accuracy_ = etude::accuracy(confusion_);
+}
+
+Judgement Judge::judge(const Tensor& images) {
+  const NoGrad no_grad;
+  Judgement result;
+  constexpr std::int64_t kChunk = 512;
+  for (std::int64_t begin = 0; begin < images.dim(0); begin += kChunk) {
+    const Tensor x =
+        to_device(slice(images, 0, begin, std::min(images.dim(0), begin + kChunk)), device_);
+    const Tensor features = network_.features(x);
+    const Tensor probabilities = softmax(network_.logits(features));
+    for (std::int32_t label : argmax(probabilities).to_vector<std::int32_t>()) {
+      result.labels.push_back(label);
+    }
+    const auto best = max(probabilities, {1}).to_vector<float>();
+    result.confidences.insert(result.confidences.end(), best.begin(), best.end());
+    const auto rows = features.to_vector<float>();
+    result.features.insert(result.features.end(), rows.begin(), rows.end());
+  }
+  return result;
+}
+
+Scores Judge::score(const Tensor& images) {
+  const Judgement seen = judge(images);
+  Scores s;
+  s.samples = images.dim(0);
+  s.histogram = class_histogram(seen.labels, kLetters);
+  s.coverage_any = coverage_any(s.histogram);
+  const std::vector<bool> covered = covered_classes(seen.labels, seen.confidences, kLetters);
+  s.coverage = static_cast<int>(std::count(covered.begin(), covered.end(), true));
+  s.missing = missing_letters(s.histogram);
+  s.uncovered = missing_letters(covered);
+  s.kl = kl_to_uniform(s.histogram);
+  s.top_share = top_share(s.histogram);
+  s.confident = confident_share(seen.confidences);
+  // Precision and recall compare sets of equal size.
+  const std::size_t dims = seen.features.size() / seen.labels.size();
+  const std::size_t n = std::min(seen.labels.size(), real_features_.size() / dims) * dims;
+  const PrecisionRecall pr =
+      precision_recall(std::span(real_features_).first(n), std::span(seen.features).first(n),
+                       static_cast<int>(dims), kNeighbours);
+  s.precision = pr.precision;
+  s.recall = pr.recall;
+  return s;
+}
+
+}  // namespace etude::font_gan

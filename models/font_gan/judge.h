@@ -1,0 +1,64 @@
+#pragma once
+// The letter classifier and what it says of generated samples.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/run/run_folder.h"
+#include "models/font_gan/config.h"
+#include "models/font_gan/data.h"
+#include "models/font_gan/model.h"
+
+namespace etude::font_gan {
+
+/// What the classifier sees in a set of images.
+struct Judgement {
+  std::vector<int> labels;         // [N] the most probable letter
+  std::vector<float> confidences;  // [N] its probability
+  std::vector<float> features;     // [N, 128]
+};
+
+/// The metrics of a set of samples (eval/metrics.h says what each is).
+struct Scores {
+  std::int64_t samples = 0;
+  int coverage_any = 0, coverage = 0;
+  double kl = 0, top_share = 0, confident = 0, precision = 0, recall = 0;
+  std::string missing;                  // letters without a sample
+  std::string uncovered;                // letters that `coverage` does not count
+  std::vector<std::int64_t> histogram;  // [26]
+
+  Json to_json() const;
+  static Scores from_json(const Json& json);
+};
+
+/// A trained letter classifier with the real images that samples are compared with.
+class Judge {
+ public:
+  /// Takes the classifier for these images and settings from data_dir, or trains it there. Error if
+  /// its validation accuracy is below config.classifier_target.
+  Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
+        Device device);
+
+  /// images: [N, 1, 28, 28] on any device.
+  Judgement judge(const Tensor& images);
+  Scores score(const Tensor& images);
+
+  double accuracy() const { return accuracy_; }
+  /// [true, predicted] on the validation images.
+  const std::vector<std::int64_t>& confusion() const { return confusion_; }
+
+ private:
+  void train(const FontData& data, const Config& config);
+  void validate(const FontData& data);
+
+  Device device_;
+  Generator weights_, dropout_;
+  LetterClassifier network_;
+  std::vector<float> real_features_;  // [M, 128] of training images, a fixed random choice
+  double accuracy_ = 0;
+  std::vector<std::int64_t> confusion_;
+};
+
+}  // namespace etude::font_gan

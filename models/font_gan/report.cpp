@@ -1,0 +1,328 @@
+#include "models/font_gan/report.h"
+
+#include <cmath>
+#include <cstdio>
+#include <map>
+
+#include "eval/metrics.h"
+#include "eval/plot.h"
+#include "eval/report.h"
+#include "models/font_gan/history.h"
+#include "models/font_gan/train.h"
+
+namespace etude::font_gan {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What the reference reports give. Their letter "classifier" hashed pixel statistics (3.5 %
+/// accuracy on real images), so these numbers say nothing about coverage; they are what was
+/// reported.
+struct Reference {
+  const char* row;
+  const char* variant;
+  int coverage_any;
+  double top_share;  // NaN: not given
+};
+constexpr Reference kReferences[] = {
+    {"report 000, vanilla", "vanilla", 17, 0.410},
+    {"report 000, feature matching", "feature_matching", 20, 0.497},
+    {"report 001, vanilla", "vanilla", 13, NAN},
+};
+
+struct RunResult {
+  std::string name, variant;
+  Scores scores;
+  double train_seconds = NAN;
+  std::int64_t epochs = 0;
+  History history;
+};
+
+/// One column of the table.
+struct Measure {
+  const char* title;
+  const char* key;
+  double (*value)(const Scores&);
+  int decimals;
+};
+constexpr Measure kMeasures[] = {
+    {"letters with a sample /26", "coverage_any",
+     [](const Scores& s) { return double(s.coverage_any); }, 1},
+    {"letters covered /26", "coverage", [](const Scores& s) { return double(s.coverage); }, 1},
+    {"KL to uniform (nats)", "kl", [](const Scores& s) { return s.kl; }, 3},
+    {"top share", "top_share", [](const Scores& s) { return s.top_share; }, 3},
+    {"confident share", "confident", [](const Scores& s) { return s.confident; }, 3},
+    {"precision", "precision", [](const Scores& s) { return s.precision; }, 3},
+    {"recall", "recall", [](const Scores& s) { return s.recall; }, 3},
+};
+
+std::string number(double value, int decimals) {
+  if (std::isnan(value)) return "";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, value);
+  return text;
+}
+
+std::string mean_and_sd(const std::vector<double>& values, int decimals) {
+  const MeanSd m = mean_sd(values);
+  if (values.size() == 1) return number(m.mean, decimals == 1 ? 0 : decimals);
+  return number(m.mean, decimals) + " ± " + number(m.sd, decimals);
+}
+
+std::vector<RunResult> read_runs(const fs::path& folder, const Json& names) {
+  std::vector<RunResult> runs;
+  for (const std::string name : names) {
+    const Json result = read_json(folder / name / "result.json");
+    RunResult run;
+    run.name = name;
+    run.variant = result.at("variant");
+    run.scores = Scores::from_json(result.at("scores"));
+    run.epochs = result.at("epochs");
+    if (!result.at("train_seconds").is_null()) run.train_seconds = result.at("train_seconds");
+    run.history = History::read(folder / name / "log.jsonl");
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+/// Variants in the order of their first run.
+std::vector<std::string> variants_of(const std::vector<RunResult>& runs) {
+  std::vector<std::string> variants;
+  for (const RunResult& run : runs) {
+    if (std::find(variants.begin(), variants.end(), run.variant) == variants.end()) {
+      variants.push_back(run.variant);
+    }
+  }
+  return variants;
+}
+
+std::vector<const RunResult*> of_variant(const std::vector<RunResult>& runs,
+                                         const std::string& variant) {
+  std::vector<const RunResult*> mine;
+  for (const RunResult& run : runs) {
+    if (run.variant == variant) mine.push_back(&run);
+  }
+  return mine;
+}
+
+Json table_json(const std::vector<RunResult>& runs) {
+  Json rows = Json::array();
+  for (const Reference& reference : kReferences) {
+    Json row{{"row", reference.row},
+             {"source", "reference"},
+             {"variant", reference.variant},
+             {"coverage_any", reference.coverage_any}};
+    if (!std::isnan(reference.top_share)) row["top_share"] = reference.top_share;
+    rows.push_back(row);
+  }
+  for (const std::string& variant : variants_of(runs)) {
+    const auto mine = of_variant(runs, variant);
+    Json row{{"row", "ours, " + variant}, {"source", "ours"},
+             {"variant", variant},        {"seeds", mine.size()},
+             {"epochs", mine[0]->epochs}, {"samples", mine[0]->scores.samples}};
+    for (const Measure& measure : kMeasures) {
+      std::vector<double> values;
+      for (const RunResult* run : mine) values.push_back(measure.value(run->scores));
+      const MeanSd m = mean_sd(values);
+      row[measure.key] = m.mean;
+      if (values.size() > 1) row[std::string(measure.key) + "_sd"] = m.sd;
+    }
+    row["uncovered"] = mine[0]->scores.uncovered;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+Table comparison_table(const std::vector<RunResult>& runs) {
+  Table table;
+  table.columns = {"run"};
+  for (const Measure& measure : kMeasures) table.columns.emplace_back(measure.title);
+  table.columns.insert(table.columns.end(), {"letters not covered", "seeds", "train (s)"});
+  for (const Reference& reference : kReferences) {
+    std::vector<std::string> row{reference.row, std::to_string(reference.coverage_any), "", "",
+                                 number(reference.top_share, 3)};
+    row.resize(table.columns.size());
+    table.rows.push_back(row);
+  }
+  for (const std::string& variant : variants_of(runs)) {
+    const auto mine = of_variant(runs, variant);
+    std::vector<std::string> row{"ours, " + variant};
+    for (const Measure& measure : kMeasures) {
+      std::vector<double> values;
+      for (const RunResult* run : mine) values.push_back(measure.value(run->scores));
+      row.push_back(mean_and_sd(values, measure.decimals));
+    }
+    row.push_back(mine[0]->scores.uncovered.empty() ? "none" : mine[0]->scores.uncovered);
+    row.push_back(std::to_string(mine.size()));
+    row.push_back(number(mine[0]->train_seconds, 0));
+    table.rows.push_back(row);
+  }
+  table.caption =
+      "The reports counted letters with a classifier that hashes pixel statistics; ours is a "
+      "trained "
+      "network (accuracy below). Letters not covered and seconds are of the first seed.";
+  return table;
+}
+
+std::vector<double> column(const History& history, std::size_t value) {
+  std::vector<double> values;
+  for (const EpochMeans& means : history.epochs) values.push_back(means.values[value]);
+  return values;
+}
+
+std::vector<double> epoch_numbers(const History& history) {
+  std::vector<double> numbers;
+  for (const EpochMeans& means : history.epochs) {
+    numbers.push_back(static_cast<double>(means.epoch));
+  }
+  return numbers;
+}
+
+std::vector<std::string> letters() {
+  std::vector<std::string> names;
+  for (char c = 'A'; c <= 'Z'; ++c) names.emplace_back(1, c);
+  return names;
+}
+
+void coverage_figures(Report& page, const std::vector<RunResult>& runs) {
+  page.section("Coverage over training");
+  LinePlot strict{.title = "Letters covered",
+                  .x_label = "epoch",
+                  .y_label = "letters of 26",
+                  .series = {},
+                  .y_low = 0,
+                  .y_high = 26};
+  LinePlot confident{.title = "Samples at classifier confidence ≥ 0.9",
+                     .x_label = "epoch",
+                     .y_label = "share",
+                     .series = {},
+                     .y_low = 0,
+                     .y_high = 1};
+  for (const RunResult& run : runs) {
+    Series covered{.name = run.name, .x = {}, .y = {}, .sd = {}}, sure = covered;
+    for (const auto& [epoch, scores] : run.history.evaluations) {
+      covered.x.push_back(static_cast<double>(epoch));
+      covered.y.push_back(scores.coverage);
+      sure.y.push_back(scores.confident);
+    }
+    sure.x = covered.x;
+    strict.series.push_back(covered);
+    confident.series.push_back(sure);
+  }
+  page.figure(draw(strict),
+              "A letter is covered when at least 1 % of the samples show it with "
+              "classifier confidence at least 0.9.");
+  page.figure(draw(confident),
+              "How many samples the classifier is sure of: a measure of sharpness.");
+}
+
+void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
+  page.section("Run " + run.name);
+  const auto show = [&](const char* pattern, const char* caption) {
+    std::map<std::string, fs::path> files;  // by name: in order of epochs
+    for (const auto& entry : fs::directory_iterator(folder / run.name)) {
+      const std::string file = entry.path().filename().string();
+      if (file.starts_with(pattern) && file.ends_with(".png")) files[file] = entry.path();
+    }
+    for (const auto& [file, path] : files) {
+      const std::string bytes = read_text_file(path);
+      const std::string epoch = file.substr(file.find('-') + 1, 3);
+      page.image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
+                 std::string(caption) + ", epoch " + std::to_string(std::stoi(epoch)), false);
+    }
+  };
+  show("alphabet-", "For each letter the samples that the classifier is surest of");
+  show("samples-", "Samples from the same latents, not selected");
+  const std::vector<double> epochs = epoch_numbers(run.history);
+  const auto series = [&](const char* name, std::vector<double> y) {
+    return Series{.name = name, .x = epochs, .y = std::move(y), .sd = {}};
+  };
+  page.figure(draw(LinePlot{.title = "Losses",
+                            .x_label = "epoch",
+                            .y_label = "nats (generator: "
+                                       "nats, or squared feature distance)",
+                            .series = {series("discriminator", column(run.history, 0)),
+                                       series("generator", column(run.history, 1))}}),
+              "Means over each epoch.");
+  std::vector<double> ratio;
+  for (const EpochMeans& means : run.history.epochs) ratio.push_back(means.loss_ratio());
+  page.figure(draw(LinePlot{.title = "Loss ratio, generator / discriminator",
+                            .x_label = "epoch",
+                            .y_label = "ratio",
+                            .series = {series("G / D", ratio)}}),
+              "The reference reports read collapse from this ratio.");
+  page.figure(draw(LinePlot{.title = "Gradient norms",
+                            .x_label = "epoch",
+                            .y_label = "L2 norm",
+                            .series = {series("discriminator", column(run.history, 4)),
+                                       series("generator", column(run.history, 5))},
+                            .log_y = true}),
+              "Means over each epoch, logarithmic.");
+  page.figure(draw(LinePlot{.title = "The discriminator's opinion",
+                            .x_label = "epoch",
+                            .y_label = "mean probability of being real",
+                            .series = {series("D(x)", column(run.history, 2)),
+                                       series("D(G(z))", column(run.history, 3))},
+                            .y_low = 0,
+                            .y_high = 1}),
+              "On real and on generated images, in training mode.");
+  std::vector<double> shares;
+  for (std::int64_t count : run.scores.histogram) {
+    shares.push_back(static_cast<double>(count) / static_cast<double>(run.scores.samples));
+  }
+  page.figure(draw(BarChart{.title = "Letters generated",
+                            .x_label = "letter",
+                            .y_label = "share",
+                            .labels = letters(),
+                            .bars = {{run.name, shares, {}}},
+                            .references = {{"even", 1.0 / 26}}}),
+              "The classifier's label of " + std::to_string(run.scores.samples) +
+                  " samples after the last epoch.");
+}
+
+}  // namespace
+
+fs::path write_report(const fs::path& folder, Json summary) {
+  const std::vector<RunResult> runs = read_runs(folder, summary.at("runs"));
+  summary["table"] = table_json(runs);
+  write_json(folder / "summary.json", summary);
+
+  Report page("Font GAN: " + summary.at("data").get<std::string>());
+  std::string text =
+      "Capital letters by generative adversarial networks: " + std::to_string(runs.size()) +
+      " runs.";
+  for (const RunResult& run : runs) {
+    text += "\n\n" + run.name + " covers " + std::to_string(run.scores.coverage) +
+            " of 26 letters after " + std::to_string(run.epochs) + " epochs (" +
+            std::to_string(run.scores.coverage_any) + " have any sample).";
+  }
+  page.summary(text);
+  page.section("Result");
+  page.table(comparison_table(runs));
+  coverage_figures(page, runs);
+  for (const RunResult& run : runs) run_figures(page, folder, run);
+  page.section("Data and judge");
+  std::string defects = "Data set " + summary.at("data").get<std::string>() + ", content hash " +
+                        summary.at("data_hash").get<std::string>() + ".";
+  for (const std::string defect : summary.at("data_defects")) defects += "\n\n" + defect;
+  page.text(defects);
+  page.text("The letter classifier is right on " +
+            number(100 * summary.at("classifier_accuracy").get<double>(), 2) +
+            " % of the validation images.");
+  page.figure(
+      draw(confusion_map("Confusion of the classifier on validation images",
+                         summary.at("confusion").get<std::vector<std::int64_t>>(), letters())),
+      "Rows: true letter, columns: the classifier's.");
+  page.section("How this page was made");
+  page.table({{"", "value"},
+              {{"command", summary.at("command")},
+               {"commit", summary.at("commit")},
+               {"machine", summary.at("machine")},
+               {"device", summary.at("device")},
+               {"time of this command (s)", number(summary.at("seconds"), 0)}}});
+  page.details("Settings", summary.at("config").get<std::string>());
+  page.write(folder / "report.html");
+  return folder / "report.html";
+}
+
+}  // namespace etude::font_gan

@@ -1,0 +1,242 @@
+// Every op's first and second derivative against finite differences in double.
+
+#include "engine/gradcheck.h"
+
+#include <doctest/doctest.h>
+
+#include "engine/nn/layers.h"
+#include "engine/ops/conv.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/matmul.h"
+#include "engine/ops/norm.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+#include "engine/ops/softmax.h"
+#include "engine/random.h"
+
+namespace etude {
+namespace {
+
+constexpr double kTolerance = 1e-6;
+
+/// Uniform in [lo, hi], f64.
+Tensor random_input(const Dims& shape, std::uint64_t seed, double lo = -1, double hi = 1) {
+  Generator generator(seed, 77);
+  return uniform(generator, shape, lo, hi, DType::f64);
+}
+
+/// Values at least 0.1 away from zero, where |x|, leaky ReLU and the like have their kinks.
+Tensor away_from_zero(const Dims& shape, std::uint64_t seed) {
+  const Tensor x = random_input(shape, seed);
+  return x + affine(greater(x, Tensor::zeros({}, DType::f64)), 0.2, -0.1);
+}
+
+struct OpCase {
+  const char* name;
+  TensorFunction f;
+  std::vector<Tensor> inputs;
+  int orders = 2;  // 1: not differentiable twice in a way finite differences can see
+};
+
+void check_cases(const std::vector<OpCase>& cases) {
+  for (const OpCase& c : cases) {
+    CAPTURE(c.name);
+    const GradcheckResult first = gradcheck(c.f, c.inputs);
+    CHECK_MESSAGE(first.max_error <= kTolerance, c.name, ": ", first.worst);
+    if (c.orders < 2) continue;
+    const GradcheckResult second = gradcheck_second_order(c.f, c.inputs);
+    CHECK_MESSAGE(second.max_error <= kTolerance, c.name, ", second order: ", second.worst);
+  }
+}
+
+using In = const std::vector<Tensor>&;
+
+TEST_SUITE("gradcheck") {
+  TEST_CASE("a wrong gradient is found") {
+    const auto wrong = [](In x) {
+      return record("wrong", square(x[0]).detach(), {x[0]},
+                    [x = saved(x[0])](const Tensor& dy, Needs) { return Grads{dy * x}; });
+    };
+    CHECK(gradcheck(wrong, {random_input({3}, 1)}).max_error > 0.1);
+  }
+
+  TEST_CASE("elementwise ops") {
+    const Tensor a = random_input({2, 3}, 1), b = random_input({3}, 2);
+    const Tensor positive = random_input({2, 3}, 3, 0.5, 2), away = away_from_zero({2, 3}, 4);
+    const Tensor column = random_input({2, 1}, 5), away2 = away_from_zero({3}, 6);
+    check_cases({
+        {"add", [](In x) { return x[0] + x[1]; }, {a, b}},
+        {"sub", [](In x) { return x[0] - x[1]; }, {column, b}},
+        {"mul", [](In x) { return x[0] * x[1]; }, {a, b}},
+        {"div", [](In x) { return x[0] / x[1]; }, {a, positive}},
+        {"div broadcast", [](In x) { return x[0] / x[1]; }, {positive, away2}},
+        {"maximum", [](In x) { return square(maximum(x[0], x[1])); }, {a, away * 2.0}},
+        {"minimum", [](In x) { return square(minimum(x[0], x[1])); }, {a, away * 2.0}},
+        {"neg", [](In x) { return -square(x[0]); }, {a}},
+        {"exp", [](In x) { return exp(x[0]); }, {a}},
+        {"log", [](In x) { return log(x[0]); }, {positive}},
+        {"sqrt", [](In x) { return sqrt(x[0]); }, {positive}},
+        {"abs", [](In x) { return abs(x[0]) * x[0]; }, {away}},
+        {"square", [](In x) { return square(x[0]); }, {a}},
+        {"reciprocal", [](In x) { return reciprocal(x[0]); }, {positive}},
+        {"pow", [](In x) { return pow(x[0], 2.5); }, {positive}},
+        {"affine", [](In x) { return square(affine(x[0], 3, -2)); }, {a}},
+        {"clamp", [](In x) { return square(clamp(x[0], -0.05, 0.05) + x[0]); }, {away}},
+        {"tanh", [](In x) { return tanh(x[0]); }, {a}},
+        {"sigmoid", [](In x) { return sigmoid(x[0]); }, {a}},
+        {"softplus", [](In x) { return softplus(x[0]); }, {a}},
+        {"leaky_relu", [](In x) { return square(leaky_relu(x[0], 0.2)); }, {away}},
+        {"relu", [](In x) { return square(relu(x[0])); }, {away}},
+        {"gelu", [](In x) { return gelu(x[0]); }, {a}},
+        {"normal_cdf", [](In x) { return normal_cdf(x[0]); }, {a}},
+        {"bias_leaky_relu",
+         [](In x) { return square(bias_leaky_relu(x[0], x[1], 0.3)); },
+         {away, b * 0.01}},
+        {"where",
+         [](In x) { return where(greater(x[0], x[1]), square(x[0]), exp(x[1])); },
+         {a, away * 2.0}},
+    });
+  }
+
+  TEST_CASE("shape and reduction ops") {
+    const Tensor a = random_input({2, 3, 4}, 1), b = random_input({2, 2, 4}, 2);
+    check_cases({
+        {"reshape",
+         [](In x) {
+           return square(reshape(x[0], {4, -1}));
+         },
+         {a}},
+        {"permute",
+         [](In x) {
+           return square(permute(x[0], {2, 0, 1}));
+         },
+         {a}},
+        {"transpose", [](In x) { return square(transpose(x[0])); }, {a}},
+        {"slice", [](In x) { return square(slice(x[0], 1, 1, 3)); }, {a}},
+        {"expand",
+         [](In x) {
+           return square(expand(x[0], {2, 2, 4}));
+         },
+         {random_input({2, 1, 4}, 3)}},
+        {"contiguous", [](In x) { return square(contiguous(transpose(x[0]))); }, {a}},
+        {"concat",
+         [](In x) {
+           return square(concat({x[0], x[1]}, 1));
+         },
+         {a, b}},
+        {"sum_to",
+         [](In x) {
+           return square(sum_to(x[0], {3, 1}));
+         },
+         {a}},
+        {"sum", [](In x) { return square(sum(x[0])); }, {a}},
+        {"sum dims",
+         [](In x) {
+           return square(sum(x[0], {0, -1}));
+         },
+         {a}},
+        {"mean", [](In x) { return square(mean(x[0], {1}, true)); }, {a}},
+        {"max", [](In x) { return square(max(x[0], {2})); }, {a}},
+    });
+  }
+
+  TEST_CASE("products and convolutions") {
+    const ConvParams strided{.stride_h = 2, .stride_w = 1, .pad_h = 1, .dilation_w = 2};
+    const ConvParams grouped{.pad_h = 1, .pad_w = 1, .groups = 2};
+    ConvTransposeParams up;
+    up.stride_h = up.stride_w = 2;
+    up.pad_h = up.pad_w = 1;
+    up.output_pad_h = 1;
+    ConvTransposeParams up_grouped;
+    up_grouped.groups = 2;
+    up_grouped.stride_w = 2;
+    check_cases({
+        {"matmul",
+         [](In x) { return matmul(x[0], x[1]); },
+         {random_input({3, 4}, 1), random_input({4, 2}, 2)}},
+        {"matmul batch",
+         [](In x) { return matmul(x[0], transpose(x[1])); },
+         {random_input({2, 3, 4}, 1), random_input({2, 2, 4}, 2)}},
+        {"matmul shared right",
+         [](In x) { return matmul(x[0], x[1]); },
+         {random_input({2, 3, 4}, 1), random_input({4, 2}, 2)}},
+        {"matmul shared left",
+         [](In x) { return matmul(x[0], x[1]); },
+         {random_input({3, 4}, 1), random_input({2, 4, 2}, 2)}},
+        {"linear",
+         [](In x) { return linear(x[0], x[1], x[2]); },
+         {random_input({2, 2, 3}, 1), random_input({4, 3}, 2), random_input({4}, 3)}},
+        {"conv",
+         [=](In x) { return conv(x[0], x[1], strided); },
+         {random_input({2, 2, 5, 6}, 1), random_input({3, 2, 3, 2}, 2)}},
+        {"conv grouped",
+         [=](In x) { return conv(x[0], x[1], grouped); },
+         {random_input({2, 4, 3, 3}, 1), random_input({2, 2, 3, 3}, 2)}},
+        {"conv_transpose",
+         [=](In x) { return conv_transpose(x[0], x[1], up); },
+         {random_input({2, 2, 3, 3}, 1), random_input({2, 3, 4, 4}, 2)}},
+        {"conv_transpose grouped",
+         [=](In x) { return conv_transpose(x[0], x[1], up_grouped); },
+         {random_input({1, 4, 2, 3}, 1), random_input({4, 1, 2, 3}, 2)}},
+    });
+  }
+
+  TEST_CASE("normalisation, softmax, losses, dropout") {
+    const auto batch_norm_with = [](double slope, bool training) {
+      return [=](In x) {
+        Tensor mean = Tensor::full({3}, 0.1, DType::f64), var = Tensor::full({3}, 2, DType::f64);
+        return batch_norm(x[0], x[1], x[2], mean, var, {.training = training, .slope = slope});
+      };
+    };
+    const Tensor x4 = random_input({4, 3, 2, 2}, 1), x2 = random_input({6, 3}, 2);
+    const Tensor gamma = random_input({3}, 3, 0.5, 1.5), beta = random_input({3}, 4);
+    const Tensor target = Tensor::from(std::vector<std::int32_t>{2, 0, 1}, {3});
+    check_cases({
+        {"batch_norm 2d", batch_norm_with(1, true), {x4, gamma, beta}},
+        {"batch_norm 1d", batch_norm_with(1, true), {x2, gamma, beta}},
+        {"batch_norm leaky", batch_norm_with(0.2, true), {x2, gamma, beta * 3.0}},
+        {"batch_norm inference", batch_norm_with(0.2, false), {x4, gamma, beta * 3.0}},
+        {"softmax", [](In x) { return softmax(x[0]); }, {random_input({3, 4}, 5)}},
+        {"log_softmax", [](In x) { return log_softmax(x[0]); }, {random_input({3, 4}, 6)}},
+        {"cross_entropy",
+         [=](In x) { return cross_entropy(x[0], target); },
+         {random_input({3, 4}, 7)}},
+        {"bce_with_logits",
+         [](In x) {
+           return bce_with_logits(x[0], 1) + bce_with_logits(x[0], 0) + bce_with_logits(x[0], 0.3);
+         },
+         {random_input({3, 1}, 8)}},
+        {"dropout",
+         [](In x) {
+           Generator same(5, 5);
+           return square(dropout(same, x[0], 0.4, false, 0.2));
+         },
+         {away_from_zero({3, 4}, 9)}},
+        {"dropout channels",
+         [](In x) {
+           Generator same(5, 6);
+           return square(dropout(same, x[0], 0.4, true));
+         },
+         {random_input({2, 3, 2}, 10)}},
+        {"cast", [](In x) { return cast(square(x[0]), DType::f64); }, {x2}},
+    });
+  }
+
+  TEST_CASE("a gradient through several steps of gradient descent, as unrolled GANs need it") {
+    const auto unrolled = [](In x) {
+      Tensor w = x[0];
+      for (int step = 0; step < 3; ++step) {
+        const Tensor loss = sum(square(tanh(matmul(x[1], w))));
+        const std::vector<Tensor> inputs{w};
+        w = w - grad(loss, inputs, true)[0] * 0.1;
+      }
+      return sum(square(w));
+    };
+    const GradcheckResult result =
+        gradcheck(unrolled, {random_input({3, 2}, 1), random_input({4, 3}, 2)});
+    CHECK_MESSAGE(result.max_error <= kTolerance, result.worst);
+  }
+}
+
+}  // namespace
+}  // namespace etude

@@ -1,0 +1,132 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/nn/layers.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+#include "engine/ops/softmax.h"
+#include "engine/optim/adam.h"
+#include "engine/optim/schedule.h"
+
+namespace etude {
+namespace {
+
+struct Mlp : Module {
+  explicit Mlp(Init init)
+      : hidden(*this, "hidden", {.in = 2, .out = 16}, init),
+        norm(*this, "norm", 16, init),
+        out(*this, "out", {.in = 16, .out = 2}, init) {}
+  Tensor operator()(const Tensor& x) { return out(norm(hidden(x), 0)); }
+  Linear hidden;
+  BatchNorm norm;
+  Linear out;
+};
+
+TEST_SUITE("nn") {
+  TEST_CASE("a module names its parameters and buffers in order") {
+    Generator random(1, 1);
+    Mlp net({.generator = random});
+    std::vector<std::string> names;
+    for (auto& [name, tensor] : net.parameters()) names.push_back(name);
+    CHECK(names == std::vector<std::string>{"hidden.weight", "hidden.bias", "norm.gamma",
+                                            "norm.beta", "out.weight", "out.bias"});
+    CHECK(net.buffers().size() == 2);
+    CHECK(net.num_parameters() == 2 * 16 + 16 + 16 + 16 + 16 * 2 + 2);
+    net.train(false);
+    CHECK_FALSE(net.norm.training());
+  }
+
+  TEST_CASE("training separates XOR, on both devices, and twice the same bits") {
+    for (Device device : {Device::cpu, Device::gpu}) {
+      std::vector<std::vector<float>> weights;
+      for (int run = 0; run < 2; ++run) {
+        Generator random(3, 1);
+        Mlp net({.generator = random, .device = device});
+        Adam adam(net, {.lr = 0.05});
+        const Tensor x = Tensor::from(std::vector<float>{0, 0, 0, 1, 1, 0, 1, 1}, {4, 2}, device);
+        const Tensor t = Tensor::from(std::vector<std::int32_t>{0, 1, 1, 0}, {4}, device);
+        double loss = 0;
+        for (int step = 0; step < 60; ++step) {
+          adam.zero_grad();
+          const Tensor l = cross_entropy(net(x), t);
+          backward(l);
+          adam.step();
+          loss = l.item();
+        }
+        CHECK(loss < 0.05);
+        weights.push_back(net.hidden.weight.to_vector<float>());
+      }
+      CHECK(weights[0] == weights[1]);
+    }
+  }
+
+  TEST_CASE("Adam's first steps by hand") {
+    struct One : Module {
+      Tensor w = add_parameter("w", Tensor::from(std::vector<float>{1, -2}, {2}));
+    } net;
+    Adam adam(net, {.lr = 0.1, .weight_decay = 0.5});
+    double w[2] = {1, -2}, m[2] = {}, v[2] = {};
+    for (int t = 1; t <= 3; ++t) {
+      adam.zero_grad();
+      backward(sum(square(net.w) * net.w));
+      adam.step();
+      for (int i = 0; i < 2; ++i) {
+        const double g = 3 * w[i] * w[i];
+        m[i] = 0.9 * m[i] + 0.1 * g;
+        v[i] = 0.999 * v[i] + 0.001 * g * g;
+        w[i] -= 0.1 * 0.5 * w[i];
+        w[i] -= 0.1 * (m[i] / (1 - std::pow(0.9, t))) /
+                (std::sqrt(v[i] / (1 - std::pow(0.999, t))) + 1e-8);
+      }
+    }
+    const auto actual = net.w.to_vector<float>();
+    CHECK(actual[0] == doctest::Approx(w[0]).epsilon(1e-5));
+    CHECK(actual[1] == doctest::Approx(w[1]).epsilon(1e-5));
+  }
+
+  TEST_CASE("a parameter without a gradient counts as zero, and clipping bounds the norm") {
+    struct Two : Module {
+      Tensor a = add_parameter("a", Tensor::ones({3}));
+      Tensor b = add_parameter("b", Tensor::ones({2}));
+    } net;
+    Adam adam(net, {});
+    backward(sum(net.a * 4.0));
+    CHECK(adam.clip_gradient(1).item() == doctest::Approx(std::sqrt(48.0)));
+    CHECK(adam.gradient_norm().item() == doctest::Approx(1).epsilon(1e-4));
+    adam.step();
+    CHECK(net.b.to_vector<float>() == std::vector<float>{1, 1});
+    CHECK(net.a.to_vector<float>()[0] < 1);
+  }
+
+  TEST_CASE("schedules meet their corner points") {
+    CHECK(warmup_cosine(0, 10, 100, 1) == doctest::Approx(0.1));
+    CHECK(warmup_cosine(10, 10, 100, 1) == doctest::Approx(1));
+    CHECK(warmup_cosine(100, 10, 100, 1, 0.1) == doctest::Approx(0.1));
+    CHECK(linear_decay(50, 0, 100, 1) == doctest::Approx(0.5));
+    CHECK(one_cycle(0, 1000, 1) == doctest::Approx(1.0 / 25));
+    CHECK(one_cycle(299, 1000, 1) == doctest::Approx(1));
+    CHECK(one_cycle(999, 1000, 1) == doctest::Approx(1.0 / 25e4));
+  }
+
+  TEST_CASE("dropout keeps the mean, drops channels together, and agrees across devices") {
+    std::vector<std::vector<float>> results;
+    for (Device device : {Device::cpu, Device::gpu}) {
+      Generator random(9, 1);
+      const Tensor x = Tensor::ones({8, 16, 3, 3}, DType::f32, device);
+      const auto y = dropout(random, x, 0.25, true).to_vector<float>();
+      double total = 0;
+      for (std::size_t c = 0; c < 8 * 16; ++c) {
+        for (int i = 1; i < 9; ++i) CHECK(y[c * 9] == y[c * 9 + i]);
+        total += y[c * 9];
+      }
+      CHECK(total / (8 * 16) == doctest::Approx(1).epsilon(0.15));
+      results.push_back(y);
+    }
+    CHECK(results[0] == results[1]);
+  }
+}
+
+}  // namespace
+}  // namespace etude

@@ -1,0 +1,100 @@
+#include "kernels/conv_transpose/conv_transpose.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+
+#include "kernels/conv_transpose/cases.h"
+#include "kernels/conv_transpose/reference.h"
+#include "tests/kernels/harness.h"
+
+namespace etude {
+namespace {
+
+using conv_transpose_cases::Case;
+using testing::input;
+using testing::Operand;
+using testing::output;
+
+/// Runs `call` on `device` and compares its one output; `terms` is the length of its sums.
+void expect(const std::string& what, Device device, const std::vector<Operand>& operands,
+            const std::vector<double>& expected, std::int64_t terms, const testing::Call& call) {
+  const auto y = testing::run(device, operands, call);
+  const double spread = std::sqrt(static_cast<double>(std::max<std::int64_t>(1, terms)));
+  testing::expect_close(what, y[0], expected, (8 + spread) * testing::epsilon_of(operands[0].dtype),
+                        spread);
+}
+
+void check(const Case& c, Device device, DType dtype) {
+  const auto random = [&](const Dims& shape, int seed) {
+    return input(dtype, shape, testing::random_values(numel(shape), seed));
+  };
+  const Operand x = random(c.x(), 1), w = random(c.w(), 2), dy = random(c.y(), 3);
+  const std::int64_t taps = c.R * c.S;
+  const auto y = reference::conv_transpose(c, x.values, w.values);
+  const std::vector<Operand> forward = {x, w, output(dtype, c.y())};
+  expect("conv_transpose", device, forward, y, c.C / c.params.groups * taps,
+         [&](Stream& s, auto v) { conv_transpose(s, v[0], v[1], v[2], c.params); });
+  expect("conv_transpose_input_grad", device, {dy, w, output(dtype, c.x())},
+         reference::conv_transpose_input_grad(c, dy.values, w.values), c.K / c.params.groups * taps,
+         [&](Stream& s, auto v) { conv_transpose_input_grad(s, v[0], v[1], v[2], c.params); });
+  expect("conv_transpose_weight_grad", device, {x, dy, output(dtype, c.w())},
+         reference::conv_transpose_weight_grad(c, x.values, dy.values), c.B * c.H * c.W,
+         [&](Stream& s, auto v) { conv_transpose_weight_grad(s, v[0], v[1], v[2], c.params); });
+  if (device == Device::cpu) return;
+  for (const ConvRung& rung : conv_transpose_rungs()) {
+    expect(rung.name, device, forward, y, c.C / c.params.groups * taps,
+           [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); });
+  }
+}
+
+TEST_SUITE("conv_transpose") {
+  TEST_CASE("conv_transpose and its gradients agree with the double reference") {
+    for (const Case& c : conv_transpose_cases::tests()) {
+      CAPTURE(c.x());
+      CAPTURE(c.w());
+      REQUIRE(conv_transpose_output_shape(c.x(), c.w(), c.params) == c.y());
+      check(c, Device::cpu, DType::f32);
+      check(c, Device::cpu, DType::f64);
+      check(c, Device::gpu, DType::f32);
+    }
+  }
+
+  TEST_CASE("the shape of a transposed convolution is that of the convolution it inverts") {
+    CHECK(conv_transpose_output_shape({64, 128, 7, 7}, {128, 64, 4, 4},
+                                      conv_transpose_cases::window(2, 1)) == Dims{64, 64, 14, 14});
+    for (std::int64_t output_pad : {0, 1, 2}) {
+      const auto p = conv_transpose_cases::window(3, 1, output_pad);
+      const Dims y = conv_transpose_output_shape({1, 1, 5, 4}, {1, 1, 4, 3}, p);
+      CHECK(conv_output_shape(y, {1, 1, 4, 3}, p) == Dims{1, 1, 5, 4});
+    }
+  }
+
+  TEST_CASE("wrong arguments are answered by an Error that names them") {
+    float data[256] = {};
+    const auto view = [&](const Dims& shape) { return View(data, DType::f32, shape); };
+    CHECK_THROWS_WITH_AS(conv_transpose_output_shape({2, 4, 5, 5}, {3, 6, 3, 3}, {}),
+                         "conv_transpose: weight has 3 input channels, x has 4", Error);
+    CHECK_THROWS_WITH_AS(conv_transpose_output_shape({2, 3, 5, 5}, {3, 6, 3, 3}, {{.groups = 2}}),
+                         "conv_transpose: 3 input channels do not divide into 2 groups", Error);
+    CHECK_THROWS_WITH_AS(
+        conv_transpose_output_shape({2, 3, 5, 5}, {3, 6, 3, 3}, {{.stride_h = 2}, 2, 0}),
+        "conv_transpose: output padding 2 must not be negative and be less than the stride 2 or "
+        "the dilation 1",
+        Error);
+    CHECK_THROWS_WITH_AS(
+        conv_transpose_output_shape({2, 3, 1, 5}, {3, 6, 2, 3}, {{.pad_h = 1}}),
+        "conv_transpose: an extent of 1 with 2 taps and padding 1 leaves an output extent of 0",
+        Error);
+    CHECK_THROWS_WITH_AS(
+        conv_transpose(Stream::of(Device::cpu), view({1, 1, 3, 3}), view({1, 2, 3, 3}),
+                       view({1, 2, 4, 5}), {}),
+        "conv_transpose: x [1, 1, 3, 3] and w [1, 2, 3, 3] go with an output of [1, 2, 5, 5], not "
+        "[1, 2, 4, 5]",
+        Error);
+  }
+}
+
+}  // namespace
+}  // namespace etude

@@ -1,0 +1,306 @@
+#include "models/font_gan/data.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/io/atomic_file.h"
+#include "models/font_gan/typeface_raster.h"
+#include "models/font_gan/typefaces.h"
+
+namespace fs = std::filesystem;
+using namespace etude;
+
+namespace {
+
+constexpr int size = letter_image_size, pixels = letter_image_pixels;
+
+struct Folder {
+  fs::path path;
+  explicit Folder(const std::string& name)
+      : path(fs::temp_directory_path() / ("etude_" + name + "_" + std::to_string(getpid()))) {
+    fs::remove_all(path);
+    fs::create_directories(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  long entries() const { return std::distance(fs::directory_iterator(path), {}); }
+};
+
+/// An environment variable for the length of a scope; empty means unset.
+struct Environment {
+  std::string name;
+  std::optional<std::string> before;
+  Environment(const char* variable, const std::string& value) : name(variable) {
+    if (const char* old = std::getenv(variable)) before = old;
+    value.empty() ? unsetenv(variable) : setenv(variable, value.c_str(), 1);
+  }
+  ~Environment() { before ? setenv(name.c_str(), before->c_str(), 1) : unsetenv(name.c_str()); }
+};
+
+std::string message_of(auto&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// Drawn once for all test cases; nothing is cached where no folder can be.
+const FontData& typefaces_seed_0() {
+  static const FontData data = load_font_data("typefaces", "/dev/null/none", 0);
+  return data;
+}
+
+/// Ink in [0, 1] of one pixel.
+float ink(const std::vector<float>& images, std::size_t image, int y, int x) {
+  return (images[image * pixels + y * size + x] + 1) / 2;
+}
+
+/// The strongest ink on the outermost ring of pixels.
+float border_ink(const std::vector<float>& images, std::size_t image) {
+  float most = 0;
+  for (int i = 0; i < size; ++i)
+    most = std::max({most, ink(images, image, 0, i), ink(images, image, size - 1, i),
+                     ink(images, image, i, 0), ink(images, image, i, size - 1)});
+  return most;
+}
+
+}  // namespace
+
+TEST_CASE("font data: an unknown name lists the choices") {
+  CHECK(message_of([] { load_font_data("mnist", ".", 0); }) ==
+        "font data: there are \"typefaces\" and \"ee641\", not \"mnist\"");
+}
+
+TEST_CASE("typefaces: 20 + 6 images of each letter in each face") {
+  const FontData& data = typefaces_seed_0();
+  CHECK(data.name == "typefaces");
+  CHECK(data.faces.size() == 10);
+  CHECK(data.defects.empty());
+  const auto balanced = [](const std::vector<float>& images, const std::vector<int>& labels,
+                           const std::vector<int>& faces, int each) {
+    std::array<std::array<int, 10>, 26> count{};
+    for (std::size_t i = 0; i < labels.size(); ++i) ++count.at(labels[i]).at(faces.at(i));
+    CHECK(labels.size() == 260u * each);
+    CHECK(images.size() == labels.size() * pixels);
+    for (const auto& letter : count)
+      CHECK(std::ranges::all_of(letter, [&](int n) { return n == each; }));
+  };
+  balanced(data.train_images, data.train_labels, data.train_faces, 20);
+  balanced(data.val_images, data.val_labels, data.val_faces, 6);
+}
+
+TEST_CASE("typefaces: whole letters, black on white, of a readable size") {
+  const FontData& data = typefaces_seed_0();
+  const auto [low, high] = std::ranges::minmax(data.train_images);
+  CHECK(low == -1);
+  CHECK(high == 1);
+  for (std::size_t i = 0; i < data.train_labels.size(); ++i) {
+    int top = size, bottom = -1;
+    double sum = 0;
+    for (int y = 0; y < size; ++y)
+      for (int x = 0; x < size; ++x) {
+        sum += ink(data.train_images, i, y, x);
+        if (ink(data.train_images, i, y, x) > 0.3f) top = std::min(top, y), bottom = y;
+      }
+    INFO("image ", i, ", letter ", data.train_labels[i], ", face ", data.train_faces[i]);
+    REQUIRE(border_ink(data.train_images, i) < 0.08f);  // noise, no ink
+    REQUIRE(bottom - top + 1 >= 13);
+    REQUIRE(bottom - top + 1 <= 25);
+    REQUIRE(sum > 25);
+    REQUIRE(sum < 350);
+  }
+}
+
+TEST_CASE("typefaces: images of a pair differ, every two faces differ, labels fit") {
+  const FontData& data = typefaces_seed_0();
+  // The mean image of each letter-face pair; validation images are nearest to one of their letter.
+  std::vector<float> means(260 * pixels);
+  for (std::size_t i = 0; i < data.train_labels.size(); ++i)
+    for (int p = 0; p < pixels; ++p)
+      means[(data.train_labels[i] * 10 + data.train_faces[i]) * pixels + p] +=
+          data.train_images[i * pixels + p] / 20;
+  const auto distance = [](const float* a, const float* b) {
+    double sum = 0;
+    for (int p = 0; p < pixels; ++p) sum += (a[p] - b[p]) * (a[p] - b[p]);
+    return sum;
+  };
+  for (int one = 0; one < 10; ++one)
+    for (int other = 0; other < one; ++other) {
+      double mean = 0;
+      for (int letter = 0; letter < 26; ++letter)
+        mean +=
+            distance(&means[(letter * 10 + one) * pixels], &means[(letter * 10 + other) * pixels]) /
+            26;
+      INFO("faces ", data.faces[one], " and ", data.faces[other]);
+      CHECK(mean > 30);
+    }
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < data.val_labels.size(); ++i) {
+    int nearest = 0;
+    double least = INFINITY;
+    for (int pair = 0; pair < 260; ++pair) {
+      const double d = distance(&data.val_images[i * pixels], &means[pair * pixels]);
+      if (d < least) least = d, nearest = pair / 10;
+    }
+    right += nearest == data.val_labels[i];
+  }
+  // 84 % without any allowance for shift and rotation; labels that did not fit would give 4 %.
+  CHECK(right > data.val_labels.size() * 3 / 4);
+  CHECK(distance(&data.train_images[0], &data.train_images[pixels]) > 5);
+}
+
+TEST_CASE("typefaces: the seed decides, the cache keeps, damage is repaired and told") {
+  const Folder folder("typefaces");
+  const auto load = [&](std::uint64_t seed) {
+    return load_font_data("typefaces", folder.path / "data", seed);
+  };
+  const FontData first = load(0);
+  CHECK(first.notes.empty());
+  CHECK(first.hash == typefaces_seed_0().hash);
+  CHECK(first.train_images == typefaces_seed_0().train_images);
+  REQUIRE(typefaces_seed_0().notes.size() == 1);  // it could not be cached
+
+  const fs::path cache = fs::directory_iterator(folder.path / "data")->path();
+  CHECK(cache.filename().string().starts_with("typefaces-0-"));
+  const auto written = fs::last_write_time(cache);
+  const FontData cached = load(0);
+  CHECK(cached.hash == first.hash);
+  CHECK(cached.notes.empty());
+  CHECK(fs::last_write_time(cache) == written);
+
+  fs::resize_file(cache, fs::file_size(cache) / 2);
+  const FontData repaired = load(0);
+  CHECK(repaired.hash == first.hash);
+  REQUIRE(repaired.notes.size() == 1);
+  CHECK(contains(repaired.notes[0], cache.string() + " was damaged"));
+  CHECK(load(0).notes.empty());
+
+  const FontData other = load(1);
+  CHECK(other.hash != first.hash);
+  CHECK(other.train_labels == first.train_labels);
+}
+
+TEST_CASE("typefaces: a missing font is named with its package and the remedy") {
+  const Folder folder("fonts");
+  const std::string message = message_of([&] { find_typefaces({folder.path}); });
+  CHECK(contains(message, "DejaVuSans.ttf"));
+  CHECK(contains(message, "fonts-dejavu-core"));
+  CHECK(contains(message, "tools/setup"));
+  CHECK(contains(message, folder.path.string()));
+  CHECK_THROWS_AS(find_typefaces({folder.path / "missing"}), Error);
+
+  fs::create_directories(folder.path / "deep/er");
+  write_file_atomically(folder.path / "deep/er/OCRA.ttf", "no font");
+  const Environment own("ETUDE_FONT_DIR", folder.path.string());
+  CHECK(find_typefaces(font_folders()).back() == folder.path / "deep/er/OCRA.ttf");
+  CHECK(contains(message_of([&] { load_font_data("typefaces", folder.path, 0); }),
+                 "OCRA.ttf is no readable font file"));
+}
+
+TEST_CASE("ee641: missing and damaged data say where to put them") {
+  const Folder folder("ee641");
+  const fs::path mirror = folder.path / "a mirror: with 'signs'", data = folder.path / "data";
+  fs::create_directories(mirror);
+  const auto message = [&](const std::string& variable) {
+    const Environment environment("ETUDE_DATA_MIRROR", variable);
+    return message_of([&] { load_font_data("ee641", data, 0); });
+  };
+  CHECK(contains(message(""), "there is no folder " + (data / "ee641_fonts").string()));
+  CHECK(contains(message(""), "ETUDE_DATA_MIRROR"));
+  CHECK(contains(message(mirror.string()), "there is no folder"));
+
+  write_file_atomically(mirror / "ee641_fonts.tar.xz", "no archive");
+  CHECK(contains(message(mirror.string()), "tar cannot unpack"));
+  CHECK(fs::is_empty(data));
+
+  fs::create_directories(data / "ee641_fonts/train");
+  CHECK(contains(message(""), "must hold 5200 PNG files, it has 0"));
+}
+
+TEST_CASE("ee641: the reference images, with the defects that the report states") {
+  const char* mirror = std::getenv("ETUDE_DATA_MIRROR");
+  if (!mirror || !fs::exists(fs::path(mirror) / "ee641_fonts.tar.xz")) {
+    MESSAGE("not run: ETUDE_DATA_MIRROR names no folder with ee641_fonts.tar.xz");
+    return;
+  }
+  const Folder folder("ee641_real");
+  const FontData data = load_font_data("ee641", folder.path, 0);
+  CHECK(data.hash == load_font_data("ee641", folder.path, 1).hash);
+  CHECK(folder.entries() == 1);
+  CHECK(data.train_labels.size() == 5200);
+  CHECK(data.val_labels.size() == 1560);
+  CHECK(data.val_images.size() == 1560 * pixels);
+  for (int letter = 0; letter < 26; ++letter) {
+    CHECK(std::ranges::count(data.train_labels, letter) == 200);
+    CHECK(std::ranges::count(data.val_labels, letter) == 60);
+  }
+  CHECK(data.defects.size() == 4);
+
+  constexpr int italic = 2, narrow = 3, wide = 4;
+  int num_wide = 0, cut = 0, wide_i = 0, blank_i = 0;
+  // Mean letter of each style, its ink moved into the corner; and the tallest and lowest ink.
+  std::vector<float> letters(10 * pixels), count(10);
+  int tallest = 0, lowest = 0, rightmost = 0;
+  for (std::size_t i = 0; i < data.train_labels.size(); ++i) {
+    const int style = data.train_faces[i], letter = data.train_labels[i];
+    int top = size, bottom = -1, left = size, right = -1;
+    for (int y = 0; y < size; ++y)
+      for (int x = 0; x < size; ++x)
+        if (ink(data.train_images, i, y, x) > 0.35f) {
+          top = std::min(top, y), bottom = std::max(bottom, y);
+          left = std::min(left, x), right = std::max(right, x);
+        }
+    if (style == italic) {
+      float wedge = 0;
+      for (int y = 20; y < 27; ++y) wedge += ink(data.train_images, i, y, size - 1) / 7;
+      REQUIRE(wedge > 0.8f);
+    } else if (bottom >= 0) {
+      tallest = std::max(tallest, bottom - top + 1);
+      lowest = std::max(lowest, bottom), rightmost = std::max(rightmost, right);
+    }
+    if (style == wide) {
+      ++num_wide, cut += border_ink(data.train_images, i) > 0.5f;
+      wide_i += letter == 'I' - 'A', blank_i += letter == 'I' - 'A' && bottom < 0;
+    }
+    if (letter != 'A' - 'A' || bottom < 0) continue;
+    ++count[style];
+    for (int y = top; y < size; ++y)
+      for (int x = left; x < size; ++x)
+        letters[style * pixels + (y - top) * size + x - left] += ink(data.train_images, i, y, x);
+  }
+  const auto difference = [&](int one, int other) {
+    double sum = 0;
+    for (int p = 0; p < pixels; ++p)
+      sum += std::abs(letters[one * pixels + p] / count[one] -
+                      letters[other * pixels + p] / count[other]);
+    return sum;
+  };
+  for (int style = 1; style < 10; ++style) {
+    INFO("style ", data.faces[style]);
+    const bool distorted = style == italic || style == narrow || style == wide;
+    CHECK((difference(0, style) > 6) == distorted);
+  }
+  MESSAGE("wide: ", cut, " of ", num_wide, " cut; I: ", blank_i, " of ", wide_i, " blank; ",
+          tallest, " high, to row ", lowest, " and column ", rightmost);
+  CHECK(cut > 0.3 * num_wide);
+  CHECK(blank_i > 0);
+  CHECK(tallest <= 10);
+  CHECK(lowest < 20);
+  CHECK(rightmost < 20);
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# Wrong input is answered by one line on standard error and exit code 2. ETUDE_BIN: the program.
+set -uo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+# expect TEXT COMMAND...: exit code 2, exactly one line, which holds TEXT.
+expect() {
+  local text=$1 status=0
+  shift
+  "$@" >"$work/out" 2>"$work/err" || status=$?
+  if [[ $status -ne 2 || $(grep -vc '^simt runs' "$work/err") -ne 1 ]] || ! grep -qF -- "$text" "$work/err"; then
+    echo "FAIL (exit $status): $*"
+    echo "  expected one line with: $text"
+    sed 's/^/  got: /' "$work/err"
+    failures=$((failures + 1))
+  fi
+}
+train=("$ETUDE_BIN" train font_gan --preset smoke --device cpu --data "$work/data")
+
+expect "unknown command" "$ETUDE_BIN" fly
+expect "unknown option --fast" "$ETUDE_BIN" train font_gan --fast 1
+expect "option --seed needs a value" "$ETUDE_BIN" train font_gan --seed
+expect "the models are: font_gan" "$ETUDE_BIN" train font_gam
+expect "the presets are: full, quick, smoke" "$ETUDE_BIN" train font_gan --preset fast
+expect "unknown key epoch" "${train[@]}" --set epoch=3
+expect "epochs must be a whole number" "${train[@]}" --set epochs=three
+expect "epochs = 0 is not in [1, inf]" "${train[@]}" --set epochs=0
+expect "data must be one of typefaces|ee641" "${train[@]}" --set data=mnist
+expect "expected key=value" "${train[@]}" --set epochs
+expect "--seed must be a whole number" "${train[@]}" --seed 1.5
+expect "the devices are auto, cpu, cuda, simt" "$ETUDE_BIN" train font_gan --device tpu
+if "$ETUDE_BIN" info | grep -q 'simt:'; then
+  expect "build with cmake --preset cuda" "$ETUDE_BIN" train font_gan --device cuda
+fi
+expect "say which model file with --checkpoint" "$ETUDE_BIN" sample font_gan
+expect "none.safetensors: no such file" "$ETUDE_BIN" sample font_gan --checkpoint "$work/none.safetensors"
+expect "unknown variant wgan" "$ETUDE_BIN" reproduce font_gan --set variants=wgan --out "$work/r"
+expect "not a run folder" "$ETUDE_BIN" train font_gan --resume "$work"
+expect "cannot be read" "$ETUDE_BIN" report font_gan "$work"
+expect "ee641" "${train[@]}" --set data=ee641
+
+# Fonts that are not there.
+ETUDE_FONT_DIR="$work/nofonts" expect "tools/setup" "${train[@]}" --out "$work/f"
+
+# A good run, then its checkpoint truncated, replaced, or of another kind.
+"${train[@]}" --out "$work/run" >/dev/null 2>"$work/err" || { cat "$work/err"; exit 1; }
+expect "holds a run already" "${train[@]}" --out "$work/run"
+expect "do not apply" "${train[@]}" --resume "$work/run" --set epochs=9
+head -c 1000 "$work/run/best.safetensors" >"$work/short.safetensors"
+expect "short.safetensors" "$ETUDE_BIN" sample font_gan --checkpoint "$work/short.safetensors"
+cp "$0" "$work/foreign.safetensors"
+expect "not a safetensors file" "$ETUDE_BIN" eval font_gan --checkpoint "$work/foreign.safetensors"
+expect "names no model" "$ETUDE_BIN" sample font_gan --checkpoint "$work"/data/classifier-*.safetensors
+cp "$work/short.safetensors" "$work/run/last.safetensors"
+expect "last.safetensors" "$ETUDE_BIN" train font_gan --resume "$work/run" --data "$work/data" --device cpu
+
+# Folders that cannot be written: a file in the way, no permission (root is above permissions), no space.
+touch "$work/file"
+expect "$work/file" "${train[@]}" --out "$work/file/run"
+expect "is not a folder" "${train[@]}" --out "$work/file"
+expect "/proc/run" "${train[@]}" --out /proc/run
+if [[ $(id -u) -ne 0 ]]; then
+  mkdir "$work/locked" && chmod 500 "$work/locked"
+  expect "cannot be written to" "${train[@]}" --out "$work/locked"
+fi
+mkdir "$work/small"
+if mount -t tmpfs -o size=400k none "$work/small" 2>/dev/null; then
+  expect "$work/small" "${train[@]}" --out "$work/small/run"
+  grep -qiE "space|disk" "$work/err" || { echo "FAIL: disk full is not named: $(cat "$work/err")"; failures=$((failures + 1)); }
+  umount "$work/small"
+else
+  echo "skipped: disk full (this user may not mount a tmpfs)"
+fi
+if ((failures)); then echo "$failures failures"; exit 1; fi
+echo "all wrong inputs answered by one line and exit code 2"

@@ -1,0 +1,68 @@
+# Libraries from outside. Each becomes a target etude::NAME. They are found on the system or under
+# .deps/, which tools/pack_deps fills with unpacked Debian packages for machines without a registry.
+
+if(IS_DIRECTORY ${CMAKE_SOURCE_DIR}/.deps/usr)
+  list(PREPEND CMAKE_PREFIX_PATH ${CMAKE_SOURCE_DIR}/.deps/usr)
+  # DT_RPATH, unlike DT_RUNPATH, also serves the libraries of the libraries.
+  add_link_options(-Wl,--disable-new-dtags)
+endif()
+
+# etude_library(NAME HEADER h [LIBRARY names...] [SUFFIXES s...] [PACKAGE debian_package]): a
+# target etude::NAME from a header and, unless header-only, a library. PACKAGE makes it required.
+function(etude_library NAME)
+  cmake_parse_arguments(ARG "" "HEADER;PACKAGE" "LIBRARY;SUFFIXES" ${ARGN})
+  find_path(${NAME}_INCLUDE ${ARG_HEADER} PATH_SUFFIXES ${ARG_SUFFIXES})
+  set(found ${${NAME}_INCLUDE})
+  if(ARG_LIBRARY)
+    find_library(${NAME}_LIBRARY NAMES ${ARG_LIBRARY})
+    if(NOT ${NAME}_LIBRARY)
+      set(found FALSE)
+    endif()
+  endif()
+  if(NOT found)
+    if(ARG_PACKAGE)
+      message(FATAL_ERROR "${NAME} was not found: run tools/setup, or install the package "
+                          "${ARG_PACKAGE} (Debian's and Ubuntu's name)")
+    endif()
+    message(STATUS "${NAME}: not found, built without it")
+    return()
+  endif()
+  add_library(etude::${NAME} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(etude::${NAME} SYSTEM INTERFACE ${${NAME}_INCLUDE})
+  if(ARG_LIBRARY)
+    target_link_libraries(etude::${NAME} INTERFACE ${${NAME}_LIBRARY})
+  endif()
+endfunction()
+
+etude_library(zlib HEADER zlib.h LIBRARY z PACKAGE zlib1g-dev)
+etude_library(png HEADER png.h LIBRARY png16 png PACKAGE libpng-dev)
+etude_library(freetype HEADER ft2build.h SUFFIXES freetype2 LIBRARY freetype PACKAGE libfreetype-dev)
+etude_library(tomlplusplus HEADER toml++/toml.h PACKAGE libtomlplusplus-dev)
+etude_library(json HEADER nlohmann/json.hpp PACKAGE nlohmann-json3-dev)
+if(ETUDE_TESTS)
+  etude_library(doctest HEADER doctest/doctest.h PACKAGE doctest-dev)
+endif()
+if(ETUDE_ONEDNN)
+  etude_library(onednn HEADER oneapi/dnnl/dnnl.hpp LIBRARY dnnl)
+endif()
+if(ETUDE_OPENMP)
+  find_package(OpenMP COMPONENTS CXX)
+endif()
+
+if(ETUDE_CUDA)
+  find_package(CUDAToolkit REQUIRED)
+  find_path(cudnn_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS}
+            PATHS ${CUDNN_ROOT} $ENV{CUDNN_ROOT} PATH_SUFFIXES include)
+  find_library(cudnn_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${CUDAToolkit_LIBRARY_DIR}
+               PATHS ${CUDNN_ROOT} $ENV{CUDNN_ROOT} PATH_SUFFIXES lib lib64)
+  if(cudnn_INCLUDE AND cudnn_LIBRARY)
+    add_library(etude::cudnn INTERFACE IMPORTED GLOBAL)
+    target_include_directories(etude::cudnn SYSTEM INTERFACE ${cudnn_INCLUDE})
+    target_link_libraries(etude::cudnn INTERFACE ${cudnn_LIBRARY})
+  else()
+    message(STATUS "cuDNN: not found (CUDNN_ROOT names its folder), built without it")
+  endif()
+else()
+  etude_library(boost_context HEADER boost/context/detail/fcontext.hpp LIBRARY boost_context
+                PACKAGE libboost-context-dev)
+endif()

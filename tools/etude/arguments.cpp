@@ -1,0 +1,41 @@
+#include "tools/etude/arguments.h"
+
+#include <algorithm>
+
+#include "engine/error.h"
+
+namespace etude {
+
+std::string Arguments::value(const std::string& option, const std::string& otherwise) const {
+  const auto found = options.find(option);
+  return found == options.end() ? otherwise : found->second.back();
+}
+
+Arguments parse_arguments(int argc, char** argv, const std::vector<std::string>& known) {
+  Arguments arguments;
+  arguments.command_line = "etude";
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    arguments.command_line += " " + word;
+    if (!word.starts_with("--")) {
+      arguments.words.push_back(word);
+      continue;
+    }
+    const std::size_t equals = word.find('=');
+    const std::string key = word.substr(0, equals);
+    std::string list;
+    for (const std::string& option : known) list += " " + option;
+    require(std::find(known.begin(), known.end(), key) != known.end(), "unknown option ", key,
+            "; the options are", list);
+    if (equals != std::string::npos) {
+      arguments.options[key].push_back(word.substr(equals + 1));
+    } else {
+      require(i + 1 < argc, "option ", key, " needs a value");
+      arguments.options[key].emplace_back(argv[++i]);
+      arguments.command_line += " " + std::string(argv[i]);
+    }
+  }
+  return arguments;
+}
+
+}  // namespace etude

@@ -1,0 +1,127 @@
+#include "tools/etude/bench.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <iostream>
+
+#include "engine/allocator.h"
+#include "engine/build_id.h"
+#include "engine/error.h"
+#include "engine/run/machine.h"
+#include "engine/run/run_folder.h"
+
+namespace etude {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+#ifdef __AVX512F__
+constexpr int kLanes = 16;
+#else
+constexpr int kLanes = 8;
+#endif
+// Independent chains hide the latency of a multiply-add, and with two constants fill the registers.
+constexpr int kChains = 12;
+
+/// Multiply-adds on registers alone: what the processor's f32 units can do at most.
+float fma_loop(std::int64_t rounds) {
+  float sums[kChains][kLanes] = {};
+  for (std::int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 16
+    for (auto& sum : sums) {
+#pragma GCC unroll 1
+      for (float& lane : sum) lane = std::fma(lane, 0.9999f, 1e-6f);
+    }
+  }
+  float total = 0;
+  for (const auto& sum : sums) total += sum[0];
+  return total;
+}
+
+/// FLOP/s of all threads in use, best of several tries.
+double measured_peak() {
+  constexpr std::int64_t kRounds = 4'000'000;
+  double best = 0;
+  volatile float sink = 0;
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const auto begin = Clock::now();
+#pragma omp parallel
+    {
+      const float total = fma_loop(kRounds);
+#pragma omp critical
+      sink = sink + total;
+    }
+    best = std::max(best, 2.0 * kChains * kLanes * kRounds * num_threads() / seconds_since(begin));
+  }
+  return best;
+}
+
+std::int64_t whole_number(const Arguments& arguments, const std::string& option,
+                          std::int64_t otherwise) {
+  if (!arguments.has(option)) return otherwise;
+  const std::string text = arguments.value(option);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require(error == std::errc() && end == text.data() + text.size() && value > 0, option,
+          " must be a whole number above 0, not ", text);
+  return value;
+}
+
+}  // namespace
+
+void bench_step(const Experiment& experiment, const Options& options, const Arguments& arguments) {
+  const StepBench bench = experiment.step_bench(options, arguments.value("--networks"));
+  const std::int64_t steps = whole_number(arguments, "--steps", 40);
+  const std::int64_t warm_up = std::min<std::int64_t>(10, steps);
+  Stream& stream = Stream::of(options.device);
+  for (std::int64_t i = 0; i < warm_up; ++i) bench.step();
+  stream.synchronize();
+  const auto system_allocations = Allocator::of(options.device).stats().system_allocations;
+  std::vector<double> ms;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    const auto begin = Clock::now();
+    bench.step();
+    stream.synchronize();
+    ms.push_back(1e3 * seconds_since(begin));
+  }
+  std::sort(ms.begin(), ms.end());
+  const auto quantile = [&](double q) { return ms[static_cast<std::size_t>(q * (ms.size() - 1))]; };
+  const AllocatorStats memory = Allocator::of(options.device).stats();
+  const double rate = bench.flops / (quantile(0.5) * 1e-3);
+  const bool cpu = options.device == Device::cpu;
+  const double peak = cpu ? measured_peak() : 0;
+  Json result{
+      {"bench", "step"},
+      {"model", experiment.name()},
+      {"networks", arguments.value("--networks", "reference")},
+      {"description", bench.description},
+      {"device", cpu ? "cpu" : gpu_description()},
+      {"machine", machine_description()},
+      {"commit", build_id()},
+      {"threads", num_threads()},
+      {"steps", steps},
+      {"ms_median", quantile(0.5)},
+      {"ms_q1", quantile(0.25)},
+      {"ms_q3", quantile(0.75)},
+      {"steps_per_second", 1e3 / quantile(0.5)},
+      {"items_per_second", 1e3 * static_cast<double>(bench.items) / quantile(0.5)},
+      {"gflop_per_step", bench.flops * 1e-9},
+      {"gflops", rate * 1e-9},
+      {"peak_bytes", memory.peak_bytes},
+      {"allocations_per_step", static_cast<double>(memory.system_allocations - system_allocations) /
+                                   static_cast<double>(steps)}};
+  if (cpu) {
+    result["peak_gflops"] = peak * 1e-9;
+    result["share_of_peak"] = rate / peak;
+  }
+  std::cout << result.dump(2) << std::endl;
+  if (arguments.has("--json")) write_json(arguments.value("--json"), result);
+}
+
+}  // namespace etude

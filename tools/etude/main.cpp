@@ -1,0 +1,154 @@
+// The program: etude COMMAND ...
+
+#include <charconv>
+#include <iostream>
+
+#include "engine/build_id.h"
+#include "engine/error.h"
+#include "engine/run/console.h"
+#include "engine/run/machine.h"
+#include "models/experiment.h"
+#include "tools/etude/arguments.h"
+#include "tools/etude/bench.h"
+
+namespace etude {
+namespace {
+
+constexpr const char* kUsage =
+    R"(usage: etude COMMAND [--option value ...]
+
+  etude info                         what this build has and runs on
+  etude train MODEL                  one run: --preset smoke|quick|full, --set key=value (repeatable)
+  etude train MODEL --resume RUN     continue an interrupted run
+  etude sample MODEL --checkpoint F  new samples from a trained model
+  etude eval MODEL --checkpoint F    the metrics of a trained model
+  etude reproduce MODEL|all          data, training, tables, figures, report.html
+  etude report MODEL FOLDER          write report.html of a reproduce folder again
+  etude bench step MODEL             time one training step: --steps N, --networks NAME, --json FILE
+
+options: --preset P  --set k=v  --seed N  --device auto|cpu|cuda|simt  --out DIR  --data DIR
+)";
+
+Device parse_device(const std::string& name) {
+  const std::string gpu = gpu_backend();
+  if (name == "auto") {
+    return gpu == "cuda" && gpu_available() ? Device::gpu : Device::cpu;
+  }
+  if (name == "cpu") return Device::cpu;
+  require(name == "cuda" || name == "simt", "--device ", name,
+          ": unknown device; the devices are auto, cpu, cuda, simt");
+  require(name == gpu, "--device ", name, ": this build runs GPU kernels on ", gpu,
+          name == "cuda" ? "; build with cmake --preset cuda, or use --device cpu"
+                         : "; the host SIMT runtime is in builds without CUDA");
+  require(gpu_available(), "--device ", name, ": no usable card was found");
+  if (name == "simt") {
+    note("simt runs every GPU thread as a fiber on the CPU: a slow test instrument");
+  }
+  return Device::gpu;
+}
+
+Options options_from(const Arguments& arguments) {
+  Options options;
+  options.preset = arguments.value("--preset", options.preset);
+  if (arguments.has("--set")) options.sets = arguments.options.at("--set");
+  if (arguments.has("--seed")) {
+    const std::string text = arguments.value("--seed");
+    std::uint64_t seed = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    require(error == std::errc() && end == text.data() + text.size() && seed < 1ull << 62,
+            "--seed must be a whole number from 0 to 2^62, not ", text);
+    options.seed = seed;
+  }
+  options.device = parse_device(arguments.value("--device", "auto"));
+  options.out = arguments.value("--out");
+  options.resume = arguments.value("--resume");
+  options.checkpoint = arguments.value("--checkpoint");
+  options.data_dir = arguments.value("--data", "data");
+  options.command_line = arguments.command_line;
+  return options;
+}
+
+void info() {
+  std::cout << "etude " << build_id() << "\nmachine  " << machine_description() << "\ngpu      "
+            << gpu_backend() << ": " << gpu_description() << "\nmodels  ";
+  for (const Experiment* experiment : experiments()) {
+    std::cout << " " << experiment->name() << " (" << experiment->description() << ")";
+  }
+  std::cout << std::endl;
+}
+
+int run(int argc, char** argv) {
+  if (argc < 2 || std::string(argv[1]) == "--help" || std::string(argv[1]) == "help") {
+    std::cout << kUsage;
+    return argc < 2 ? 2 : 0;
+  }
+  const Arguments arguments =
+      parse_arguments(argc, argv,
+                      {"--preset", "--set", "--seed", "--device", "--out", "--resume",
+                       "--checkpoint", "--data", "--steps", "--networks", "--json"});
+  require(!arguments.words.empty(), "no command; see etude --help");
+  const std::string& command = arguments.words[0];
+  const auto word = [&](std::size_t i, const char* what) -> const std::string& {
+    require(arguments.words.size() > i, "etude ", command, ": ", what, " is missing");
+    return arguments.words[i];
+  };
+  const auto no_more_than = [&](std::size_t count) {
+    require(arguments.words.size() <= count, "etude ", command, ": unexpected ",
+            arguments.words.back(), "; see etude --help");
+  };
+  const Options options = options_from(arguments);
+  if (command == "info") {
+    no_more_than(1);
+    info();
+  } else if (command == "train") {
+    no_more_than(2);
+    std::cout << find_experiment(word(1, "MODEL")).train(options).string() << std::endl;
+  } else if (command == "sample" || command == "eval") {
+    no_more_than(2);
+    const Experiment& experiment = find_experiment(word(1, "MODEL"));
+    require(!options.checkpoint.empty(), "etude ", command,
+            ": say which model file with --checkpoint RUN/best.safetensors");
+    std::cout
+        << (command == "sample" ? experiment.sample(options) : experiment.eval(options)).string()
+        << std::endl;
+  } else if (command == "reproduce") {
+    no_more_than(2);
+    const std::string& model = word(1, "MODEL or all");
+    for (const Experiment* experiment : experiments()) {
+      if (model != "all" && experiment != &find_experiment(model)) continue;
+      Options own = options;
+      if (model == "all" && !own.out.empty()) own.out /= experiment->name();
+      std::cout << experiment->reproduce(own).string() << std::endl;
+    }
+  } else if (command == "report") {
+    no_more_than(3);
+    std::cout << find_experiment(word(1, "MODEL")).report(word(2, "FOLDER")).string() << std::endl;
+  } else if (command == "bench") {
+    no_more_than(3);
+    require(word(1, "what to time") == "step", "etude bench ", arguments.words[1],
+            ": unknown bench; see etude --help");
+    bench_step(find_experiment(word(2, "MODEL")), options, arguments);
+  } else {
+    fail("unknown command ", command, "; see etude --help");
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace etude
+
+int main(int argc, char** argv) {
+  try {
+    return etude::run(argc, argv);
+  } catch (const etude::Interrupted& interrupted) {
+    std::cerr << "etude: stopped";
+    if (!interrupted.how_to_resume.empty()) {
+      std::cerr << "; everything is saved, continue with: " << interrupted.how_to_resume;
+    }
+    std::cerr << std::endl;
+    return 130;
+  } catch (const std::exception& error) {
+    std::cerr << "etude: " << error.what() << std::endl;
+    return 2;
+  }
+}
