@@ -43,8 +43,10 @@ void tile(const Segment* segments, int count, const TileLayout& layout, float* c
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j) {
         column[j] = load(b + j * layout.b_vector);
+#ifdef __AVX__
         // Else the compiler loads it again for every row, and loads become the bottleneck.
         asm("" : "+v"(column[j]));
+#endif
       }
 #pragma GCC unroll 8
       for (int i = 0; i < Rows; ++i) {

@@ -43,6 +43,18 @@ HOST_DEVICE inline float fma(float a, float b, float c) {
 }
 HOST_DEVICE inline double fma(double a, double b, double c) { return a * b + c; }
 
+/// c ? a : b, both computed: a conditional expression GCC may turn into a branch, as one side might
+/// trap, and a loop with a branch stays scalar.
+HOST_DEVICE inline float select(bool c, float a, float b) {
+#ifdef __CUDA_ARCH__
+  return c ? a : b;
+#else
+  const std::uint32_t mask = c ? ~0u : 0u;
+  return float_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
+#endif
+}
+HOST_DEVICE inline double select(bool c, double a, double b) { return c ? a : b; }
+
 /// c + x (d + x (...)): the coefficients from the constant term up. (A loop over an array would not
 /// be unrolled before the vectoriser looks.)
 HOST_DEVICE inline float polynomial(float, float c) { return c; }
@@ -82,8 +94,8 @@ HOST_DEVICE inline float power_of_two(std::int32_t n) {
 
 /// exp(x), 1 ulp; denormal results are rounded once; NaN stays NaN.
 HOST_DEVICE inline float exp(float x) {
-  x = x < -104.0f ? -104.0f : x;  // exp is 0 there
-  x = x > 89.0f ? 89.0f : x;      // and infinite there
+  x = select(x < -104.0f, -104.0f, x);  // exp is 0 there
+  x = select(x > 89.0f, 89.0f, x);      // and infinite there
   const ExpParts parts = exp_parts(x);
   const std::int32_t half = parts.n >> 1;  // 2^n itself may be out of range
   return (1.0f + parts.expm1_r) * power_of_two(half) * power_of_two(parts.n - half);
@@ -108,29 +120,29 @@ HOST_DEVICE inline float log_normal_range(float x, float shift = 0) {
 /// log(x), 1 ulp, denormals included; log(0) = -inf, of a negative number NaN.
 HOST_DEVICE inline float log(float x) {
   const bool small = x < 0x1p-126f;
-  const float y = log_normal_range(small ? x * 0x1p25f : x, small ? -25.0f : 0.0f);
-  const float edge = x == 0 ? -kInfinity : std::numeric_limits<float>::quiet_NaN();
-  const float finite = x > 0 ? y : edge;
-  return x == kInfinity ? x : finite;
+  const float y = log_normal_range(select(small, x * 0x1p25f, x), select(small, -25.0f, 0.0f));
+  const float edge = select(x == 0, -kInfinity, std::numeric_limits<float>::quiet_NaN());
+  return select(x == kInfinity, x, select(x > 0, y, edge));
 }
 HOST_DEVICE inline double log(double x) { return std::log(x); }
 
 /// tanh(x) = expm1(2|x|) / (expm1(2|x|) + 2) with the sign of x; 3 ulp.
 HOST_DEVICE inline float tanh(float x) {
   const float magnitude = abs(x);
-  const float argument = magnitude > 10.0f ? 20.0f : 2.0f * magnitude;  // tanh(10) rounds to 1
+  const float argument =
+      select(magnitude > 10.0f, 20.0f, 2.0f * magnitude);  // tanh(10) rounds to 1
   const ExpParts parts = exp_parts(argument);
   const float scale = power_of_two(parts.n);
   const float expm1 = fma(scale, parts.expm1_r, scale - 1.0f);
   const float y = expm1 / (expm1 + 2.0f);
-  return x != x ? x : with_sign_of(y, x);
+  return select(x != x, x, with_sign_of(y, x));
 }
 HOST_DEVICE inline double tanh(double x) { return std::tanh(x); }
 
 /// 1 / (1 + exp(-x)), 3 ulp; neither tail overflows or cancels.
 HOST_DEVICE inline float sigmoid(float x) {
   const float e = exp(-abs(x));
-  return (x < 0 ? e : 1.0f) / (1.0f + e);
+  return select(x < 0, e, 1.0f) / (1.0f + e);
 }
 HOST_DEVICE inline double sigmoid(double x) {
   const double e = std::exp(-std::fabs(x));
@@ -142,7 +154,7 @@ HOST_DEVICE inline float softplus(float x) {
   const float e = exp(-abs(x));
   const float u = 1.0f + e;  // log1p(e) = log(u) + what rounding u has lost, over u
   const float log1p = log_normal_range(u) + (e - (u - 1.0f)) / u;
-  return (x > 0 ? x : 0.0f) + (x != x ? x : log1p);
+  return select(x > 0, x, 0.0f) + select(x != x, x, log1p);
 }
 HOST_DEVICE inline double softplus(double x) {
   return (x > 0 ? x : 0.0) + std::log1p(std::exp(-std::fabs(x)));
@@ -150,7 +162,7 @@ HOST_DEVICE inline double softplus(double x) {
 
 /// exp(-x^2 / 2): the rounding error of x^2 is put back, as it would be a relative one.
 HOST_DEVICE inline float exp_half_square(float x) {
-  const float bounded = abs(x) > 15.0f ? 15.0f : x;  // 0 beyond 14.5; keeps inf - inf out
+  const float bounded = select(abs(x) > 15.0f, 15.0f, x);  // 0 beyond 14.5; keeps inf - inf out
   const float square = bounded * bounded;
   const float e = exp(-0.5f * square);
   return fma(e, -0.5f * fma(bounded, bounded, -square), e);
@@ -159,14 +171,14 @@ HOST_DEVICE inline float exp_half_square(float x) {
 /// The distribution function of the standard normal, (1 + erf(x / sqrt 2)) / 2; 7 ulp in either
 /// tail.
 HOST_DEVICE inline float normal_cdf(float x) {
-  const float bounded = abs(x) > 15.0f ? 15.0f : x;
+  const float bounded = select(abs(x) > 15.0f, 15.0f, x);
   const float t = 1.0f / fma(0.35f, abs(bounded), 1.0f);
   const float g = polynomial(t, -0x1.8679e2p-20f, 0x1.1e02b4p-3f, 0x1.1dd26ep-3f, 0x1.f13248p-4f,
                              0x1.9c061cp-4f, -0x1.b075bcp-7f, 0x1.2bd526p-3f, -0x1.f6dd38p-3f,
                              0x1.1d820ap-3f, -0x1.cf1984p-6f);
   const float e = exp_half_square(x);  // the tail beyond |x| is e g
   const float below = fma(-e, g, 1.0f), tail = e * g;
-  return x > 0 ? below : tail;
+  return select(x > 0, below, tail);
 }
 HOST_DEVICE inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752); }
 

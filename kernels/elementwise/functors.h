@@ -96,8 +96,7 @@ struct LeakyRelu : Unary {
   explicit LeakyRelu(double slope_) : slope(slope_) {}
   template <class T>
   HOST_DEVICE T operator()(T x) const {
-    const T scaled = x * static_cast<T>(slope);
-    return x > 0 ? x : scaled;
+    return math::select(x > 0, x, x * static_cast<T>(slope));
   }
 };
 /// P(Z <= x), Z standard normal.
@@ -163,8 +162,7 @@ struct LeakyReluGrad : Binary {
   explicit LeakyReluGrad(double slope_) : slope(slope_) {}
   template <class T>
   HOST_DEVICE T operator()(T dy, T x) const {
-    const T scaled = dy * static_cast<T>(slope);
-    return x > 0 ? dy : scaled;
+    return math::select(x > 0, dy, dy * static_cast<T>(slope));
   }
 };
 /// dx = dy (1 - y^2), y = tanh(x).
@@ -193,8 +191,8 @@ struct BiasLeakyRelu : Binary {
   explicit BiasLeakyRelu(double slope_) : slope(slope_) {}
   template <class T>
   HOST_DEVICE T operator()(T x, T b) const {
-    const T sum = x + b, scaled = sum * static_cast<T>(slope);
-    return sum > 0 ? sum : scaled;
+    const T sum = x + b;
+    return math::select(sum > 0, sum, sum * static_cast<T>(slope));
   }
 };
 

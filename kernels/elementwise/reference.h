@@ -48,6 +48,8 @@ inline std::vector<Elementwise> unary_operations() {
       {"clamp", Clamp(-1, 2), 1, [](double a, double, double) { return std::clamp(a, -1.0, 2.0); }},
       {"leaky", LeakyRelu(0.25), 1, [](double a, double, double) { return leaky(a, 0.25); }},
       {"relu", LeakyRelu(0), 1, [](double a, double, double) { return std::max(a, 0.0); }},
+      {"normal_cdf", NormalCdf{}, 1, [](double a, double, double) { return normal_cdf(a); }, -6, 6,
+       8},
       {"gelu", Gelu{}, 1, [](double a, double, double) { return a * normal_cdf(a); }, -6, 6, 8},
   };
 }

@@ -13,9 +13,10 @@ struct NormalPair {
   float first, second;
 };
 
-/// (r cos t, r sin t), r = sqrt(-2 log u), u = (word0 / 2 + 1/2) 2^-31 in (0, 1], t = 2 pi word1
-/// 2^-32. u has 31 bits where it is small, so |value| goes up to 6.66. The angle is reduced to
-/// [-pi/4, pi/4] in integers, exactly: 3 ulp against the formula in double, of either result.
+/// (r cos t, r sin t), r = sqrt(-2 log u), u = (word0 / 2 + 1/2) 2^-31 in (0, 1], rounded to float,
+/// t = 2 pi word1 2^-32. u has 31 bits where it is small, so |value| goes up to 6.66. The angle is
+/// reduced to [-pi/4, pi/4] in integers, exactly; the values are within 4 ulp of the formula in
+/// double.
 HOST_DEVICE inline NormalPair box_muller(std::uint32_t word0, std::uint32_t word1) {
   using math::fma;
   using math::polynomial;
@@ -38,8 +39,8 @@ HOST_DEVICE inline NormalPair box_muller(std::uint32_t word0, std::uint32_t word
 
   const bool odd = quadrant & 1;
   const std::uint32_t flip_sin = (quadrant & 2) << 30, flip_cos = ((quadrant + 1) & 2) << 30;
-  const float x = math::float_of(math::bits_of(odd ? sin : cos) ^ flip_cos);
-  const float y = math::float_of(math::bits_of(odd ? cos : sin) ^ flip_sin);
+  const float x = math::float_of(math::bits_of(math::select(odd, sin, cos)) ^ flip_cos);
+  const float y = math::float_of(math::bits_of(math::select(odd, cos, sin)) ^ flip_sin);
   return {r * x, r * y};
 }
 

@@ -57,7 +57,7 @@ void drop(const PhiloxKey& key, const Op& op, const std::array<const View, N>& i
       for (std::int64_t j = 0; j < n; ++j) {
         const bool keep = static_cast<std::int32_t>(words[j] >> 8) >= threshold;
         const T value = op(in[K][first + j]...) * scale;
-        out[first + j] = keep ? value : T{0};
+        out[first + j] = math::select(keep, value, T{0});
       }
       return;
     }

@@ -13,10 +13,17 @@ inline std::uint32_t draw(const PhiloxKey& key, std::int64_t i) {
   return philox(key, static_cast<std::uint64_t>(i) / 4).word[i % 4];
 }
 
+/// Uniform in (0, 1], rounded to float: near 1, where its logarithm is small, this is part of the
+/// definition of the draw.
+inline double box_muller_uniform(std::uint32_t word) {
+  const double half = static_cast<float>(word >> 1);
+  return static_cast<float>(half * 0x1p-31 + 0x1p-32);
+}
+
 /// Box-Muller in double.
 inline double standard_normal(const PhiloxKey& key, std::int64_t i) {
   const std::int64_t even = i - i % 2;
-  const double u = (std::floor(draw(key, even) / 2.0) + 0.5) * 0x1p-31;
+  const double u = box_muller_uniform(draw(key, even));
   const double angle = 2 * std::acos(-1.0) * draw(key, even + 1) * 0x1p-32;
   const double r = std::sqrt(-2 * std::log(u));
   return r * (i % 2 ? std::sin(angle) : std::cos(angle));

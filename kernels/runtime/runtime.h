@@ -17,7 +17,8 @@ inline const char* name_of(Device device) { return device == Device::cpu ? "cpu"
 
 /// "cuda" or "simt": what runs Device::gpu in this build.
 const char* gpu_backend();
-/// Whether Device::gpu can be used: always on the SIMT runtime; with CUDA, if the driver finds a card.
+/// Whether Device::gpu can be used: always on the SIMT runtime; with CUDA, if the driver finds a
+/// card.
 bool gpu_available();
 /// One line about the card (name, compute capability, memory), or about the SIMT runtime.
 std::string gpu_description();

@@ -16,9 +16,8 @@ struct LogSumExp {
 
   HOST_DEVICE static LogSumExp of(T x) { return {x, x == -INFINITY ? T{0} : T{1}}; }
 
-  /// The empty state (max = -inf) is neutral: without the test, exp(-inf - -inf) would be NaN.
+  /// The empty state (max = -inf) is neutral: of two such, exp(-inf - -inf) would be NaN.
   HOST_DEVICE LogSumExp merge(const LogSumExp& other) const {
-    if (other.max == -INFINITY) return *this;
     if (max == -INFINITY) return other;
     // A NaN on either side must survive, which fmax would not let it.
     const T larger = max > other.max || max != max ? max : other.max;

@@ -15,9 +15,8 @@ __device__ LogSumExp<float> row_log_sum_exp(const float* x, std::int64_t cols) {
   for (std::int64_t c = threadIdx.x; c < cols; c += kThreads) {
     state = state.merge(LogSumExp<float>::of(x[c]));
   }
-  return block_reduce<kThreads>(state, [](const LogSumExp<float>& a, const LogSumExp<float>& b) {
-    return a.merge(b);
-  });
+  return block_reduce<kThreads>(
+      state, [](const LogSumExp<float>& a, const LogSumExp<float>& b) { return a.merge(b); });
 }
 
 /// y[r,c] = exp(x[r,c] - m_r) / sum_k exp(x[r,k] - m_r), or its logarithm    m_r = max_k x[r,k]

@@ -1,19 +1,23 @@
-#include <cmath>
+#include "kernels/softmax/softmax.h"
+
 #include <limits>
 
-#include "kernels/softmax/softmax.h"
+#include "kernels/core/vector_math.h"
 
 namespace etude {
 namespace {
 
-/// max + log(sum exp(x - max)) over one row, by two plain passes that the compiler vectorises.
+/// max + log(sum exp(x - max)) over one row, by two plain passes. The maximum may
+/// pass over a NaN, the sum does not.
 template <class T>
 T log_sum_exp(const T* x, std::int64_t cols) {
   T max = -std::numeric_limits<T>::infinity();
-  for (std::int64_t c = 0; c < cols; ++c) max = x[c] > max || x[c] != x[c] ? x[c] : max;
+#pragma omp simd reduction(max : max)
+  for (std::int64_t c = 0; c < cols; ++c) max = x[c] > max ? x[c] : max;
   T sum = 0;
-  for (std::int64_t c = 0; c < cols; ++c) sum += std::exp(x[c] - max);
-  return max + std::log(sum);
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t c = 0; c < cols; ++c) sum += math::exp(x[c] - max);
+  return max + math::log(sum);
 }
 
 /// Calls body(r, x_row, lse) for each row, rows shared among the threads.
@@ -33,7 +37,8 @@ void cpu::softmax(Stream&, const View& x, const View& y) {
   dispatch<float, double>("softmax", x.dtype, [&]<class T>() {
     T* out = y.as<T>();
     for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
-      for (std::int64_t c = 0; c < cols; ++c) out[r * cols + c] = std::exp(row[c] - lse);
+#pragma omp simd
+      for (std::int64_t c = 0; c < cols; ++c) out[r * cols + c] = math::exp(row[c] - lse);
     });
   });
 }
@@ -42,6 +47,7 @@ void cpu::log_softmax(Stream&, const View& x, const View& y) {
   dispatch<float, double>("log_softmax", x.dtype, [&]<class T>() {
     T* out = y.as<T>();
     for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
+#pragma omp simd
       for (std::int64_t c = 0; c < cols; ++c) out[r * cols + c] = row[c] - lse;
     });
   });
@@ -65,8 +71,13 @@ void cpu::cross_entropy_grad(Stream&, const View& x, const View& target, const V
     const T* scale = dloss.as<T>();
     T* out = dx.as<T>();
     for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
-      for (std::int64_t c = 0; c < cols; ++c) {
-        out[r * cols + c] = scale[r] * (std::exp(row[c] - lse) - (c == t[r] ? T{1} : T{0}));
+      T* to = out + r * cols;
+      const T factor = scale[r];
+#pragma omp simd
+      for (std::int64_t c = 0; c < cols; ++c) to[c] = factor * math::exp(row[c] - lse);
+      const std::int32_t target_class = t[r];
+      if (target_class >= 0 && target_class < cols) {
+        to[target_class] = factor * (math::exp(row[target_class] - lse) - 1);
       }
     });
   });

@@ -1,6 +1,7 @@
 #include "models/font_gan/experiment.h"
 
 #include <chrono>
+#include <ctime>
 #include <iostream>
 
 #include "engine/build_id.h"
@@ -38,6 +39,13 @@ FontData load_data(const Config& config, const fs::path& data_dir) {
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
+  return text;
 }
 
 /// One run of a comparison, with its final scores in result.json.
@@ -156,6 +164,7 @@ class FontGanExperiment : public Experiment {
                     {"command", options.command_line},
                     {"commit", build_id()},
                     {"machine", machine_description()},
+                    {"date", today()},
                     {"device", options.device == Device::cpu ? "cpu" : gpu_description()},
                     {"seconds", seconds_since(begin)},
                     {"data", data.name},

@@ -125,10 +125,8 @@ void index_files(const fs::path& folder, std::map<std::string, fs::path>& found)
 }  // namespace
 
 std::vector<fs::path> font_folders() {
-  std::vector<fs::path> folders;
-  if (const char* own = std::getenv("ETUDE_FONT_DIR"); own && *own) folders.emplace_back(own);
-  folders.emplace_back("/usr/share/fonts");
-  return folders;
+  if (const char* own = std::getenv("ETUDE_FONT_DIR"); own && *own) return {own};
+  return {"/usr/share/fonts"};
 }
 
 std::vector<fs::path> find_typefaces(const std::vector<fs::path>& folders) {

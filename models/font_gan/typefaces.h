@@ -34,7 +34,7 @@ inline constexpr std::array<TypefaceSource, 10> typefaces = {{
 inline constexpr int train_per_letter_face = 20, val_per_letter_face = 6;
 
 /// Where fonts are looked for, all subfolders included: the folder that the environment's
-/// ETUDE_FONT_DIR names, if any, then the system's.
+/// ETUDE_FONT_DIR names, or else the system's.
 std::vector<std::filesystem::path> font_folders();
 
 /// The files of `typefaces`, in that order, found by name; an earlier folder wins. Throws Error

@@ -76,7 +76,7 @@ TEST_SUITE("autograd") {
     const Tensor y = sum(square(x));
     backward(y);
     CHECK_THROWS_WITH_AS(backward(y),
-                         "backward: the graph behind sum was already used and released; pass "
+                         "backward: the graph behind reshape was already used and released; pass "
                          "retain_graph to the first backward",
                          Error);
     CHECK_THROWS_AS(backward(Tensor::ones({1})), Error);

@@ -14,6 +14,13 @@
 #include "kernels/core/philox.h"
 #include "kernels/simt/simt.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, bytes) (static_cast<void>(start))
+#define ASAN_UNPOISON_MEMORY_REGION(start, bytes) (static_cast<void>(start))
+#endif
+
 namespace etude::testing {
 namespace {
 
@@ -50,8 +57,7 @@ std::vector<double> rounded(std::vector<double> values, DType dtype) {
 /// Calls body(i, byte offset) for each element in logical row-major order.
 template <class Body>
 void for_elements(const Operand& operand, Body body) {
-  const Dims strides =
-      operand.strides.rank ? operand.strides : contiguous_strides(operand.shape);
+  const Dims strides = operand.strides.rank ? operand.strides : contiguous_strides(operand.shape);
   const std::int64_t n = numel(operand.shape);
   const auto size = static_cast<std::int64_t>(size_of(operand.dtype));
   for (std::int64_t i = 0; i < n; ++i) {
@@ -70,8 +76,8 @@ std::size_t span_bytes(const Operand& operand) {
   return numel(operand.shape) ? last + size_of(operand.dtype) : 0;
 }
 
-/// An operand in device memory, exactly as large as its span plus guard bands, so that address
-/// sanitizers see a step over either end.
+/// An operand in device memory with guard bands around its span: writes into them are found by
+/// comparison, reads too where there is an address sanitizer.
 class Buffer {
  public:
   Buffer(Device device, const Operand& operand)
@@ -88,7 +94,20 @@ class Buffer {
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { deallocate(device_, memory_); }
+  ~Buffer() {
+    unprotect();
+    deallocate(device_, memory_);
+  }
+
+  /// Forbids access to the guard bands.
+  void protect() const {
+    if (!in_host_memory_) return;
+    ASAN_POISON_MEMORY_REGION(memory_, kGuardBytes);
+    ASAN_POISON_MEMORY_REGION(static_cast<char*>(memory_) + kGuardBytes + bytes_, kGuardBytes);
+  }
+  void unprotect() const {
+    if (in_host_memory_) ASAN_UNPOISON_MEMORY_REGION(memory_, image_.size());
+  }
 
   View view() const {
     void* data = static_cast<unsigned char*>(memory_) + kGuardBytes;
@@ -128,6 +147,7 @@ class Buffer {
   }
 
   Device device_;
+  bool in_host_memory_ = device_ == Device::cpu || simt::active();
   const Operand& operand_;
   std::size_t bytes_;
   std::vector<unsigned char> image_;
@@ -157,8 +177,8 @@ std::vector<double> random_integers(std::int64_t n, std::uint64_t seed, int belo
 }
 
 Operand input(DType dtype, const Dims& shape, std::vector<double> values, const Dims& strides) {
-  require(static_cast<std::int64_t>(values.size()) == numel(shape), "test operand: ",
-          values.size(), " values for shape ", shape);
+  require(static_cast<std::int64_t>(values.size()) == numel(shape), "test operand: ", values.size(),
+          " values for shape ", shape);
   Operand operand{dtype, shape, rounded(std::move(values), dtype), strides, false};
   if (strides.rank == 0) return operand;
   // Where strides overlap (a broadcast), the last value stored is the one that all of them read.
@@ -181,9 +201,9 @@ std::vector<std::vector<double>> run(Device device, const std::vector<Operand>& 
   std::vector<std::vector<unsigned char>> first;
   std::vector<std::vector<double>> outputs;
   for (int attempt = 0; attempt < number_of_runs(); ++attempt) {
-    simt::set_schedule({attempt == 0 ? simt::Schedule::round_robin
-                                     : simt::Schedule::random_warp_greedy,
-                        static_cast<std::uint64_t>(attempt)});
+    simt::set_schedule(
+        {attempt == 0 ? simt::Schedule::round_robin : simt::Schedule::random_warp_greedy,
+         static_cast<std::uint64_t>(attempt)});
     std::vector<std::unique_ptr<Buffer>> buffers;
     std::vector<View> views;
     for (const Operand& operand : operands) {
@@ -191,8 +211,10 @@ std::vector<std::vector<double>> run(Device device, const std::vector<Operand>& 
       views.push_back(buffers.back()->view());
     }
     Stream& stream = Stream::of(device);
+    for (const auto& buffer : buffers) buffer->protect();
     call(stream, views);
     stream.synchronize();
+    for (const auto& buffer : buffers) buffer->unprotect();
     for (std::size_t i = 0; i < operands.size(); ++i) {
       std::vector<unsigned char> bytes = buffers[i]->bytes(i);
       if (attempt == 0) {
@@ -234,9 +256,12 @@ void expect_close(const std::string& what, const std::vector<double>& actual,
 
 double epsilon_of(DType dtype) {
   switch (dtype) {
-    case DType::f64: return 0x1p-53;
-    case DType::bf16: return 0x1p-9;
-    default: return 0x1p-24;
+    case DType::f64:
+      return 0x1p-53;
+    case DType::bf16:
+      return 0x1p-9;
+    default:
+      return 0x1p-24;
   }
 }
 

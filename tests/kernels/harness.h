@@ -42,7 +42,8 @@ std::vector<std::vector<double>> run(Device device, const std::vector<Operand>& 
                                      const Call& call);
 
 /// Fails the current test, naming `what` and the worst element, unless every
-/// |actual - expected| <= tolerance * max(scale, |expected|). NaN and infinities must match exactly.
+/// |actual - expected| <= tolerance * max(scale, |expected|). NaN and infinities must match
+/// exactly.
 void expect_close(const std::string& what, const std::vector<double>& actual,
                   const std::vector<double>& expected, double tolerance, double scale = 1);
 

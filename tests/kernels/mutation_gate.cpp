@@ -2,9 +2,9 @@
 //
 // Proves that the kernel tests bite: lists the barriers that each test suite meets, then disables
 // one barrier at a time and runs the suites that meet it, cheapest first, under several random
-// schedules, until one fails. A barrier that no run misses is tried with the thread sanitizer's
-// build too, if given. Exit status 0: every barrier is needed by some test; 1: the survivors are
-// named.
+// schedules, until one fails. A barrier that every run does without is tried with the thread
+// sanitizer's build too, if given. Exit status 0: every barrier is needed by some test; 1: the
+// survivors are named.
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -41,7 +41,7 @@ struct Barrier {
   std::string site;         // file:line
   std::string description;  // operation, function
   std::vector<const Suite*> suites;
-  std::string verdict;  // how it was missed; "" survived
+  std::string verdict;  // who needs it; "" nobody
 };
 
 /// Runs a program without its output; returns its exit status, 124 after a timeout.
@@ -128,7 +128,7 @@ std::vector<Barrier> list_barriers(const std::string& tests, std::vector<Suite>&
 }
 
 /// Which run of `tests` fails without the barrier; "" none.
-std::string missed_by(const Barrier& barrier, const std::string& tests, double slowdown) {
+std::string needed_by(const Barrier& barrier, const std::string& tests, double slowdown) {
   for (const Suite* suite : barrier.suites)
     for (int seed = 1; seed <= kSchedules; ++seed) {
       const int status =
@@ -147,8 +147,8 @@ void try_all(std::vector<Barrier>& barriers, const std::string& tests, const cha
              double slowdown) {
   in_parallel(barriers.size(), [&](std::size_t i) {
     if (!barriers[i].verdict.empty()) return;
-    const std::string missed = missed_by(barriers[i], tests, slowdown);
-    if (!missed.empty()) barriers[i].verdict = how + missed;
+    const std::string who = needed_by(barriers[i], tests, slowdown);
+    if (!who.empty()) barriers[i].verdict = how + who;
   });
 }
 
@@ -176,7 +176,7 @@ int main(int argc, char** argv) {
   for (const Barrier& barrier : barriers) {
     const bool survived = barrier.verdict.empty();
     survivors += survived;
-    std::cout << (survived ? "SURVIVED " : "missed   ") << barrier.site << "  "
+    std::cout << (survived ? "SURVIVED " : "needed   ") << barrier.site << "  "
               << (survived ? barrier.description : barrier.verdict) << '\n';
   }
   std::cout << barriers.size() << " barriers, " << survivors << " that no test needs\n";

@@ -35,11 +35,11 @@ TEST_SUITE("softmax") {
       const auto logs = reference::log_softmax(x.values, c.rows, c.cols);
       std::vector<double> probabilities(logs.size());
       for (std::size_t i = 0; i < logs.size(); ++i) probabilities[i] = std::exp(logs[i]);
-      const auto y = testing::run(
-          device, {x, output(dtype, x.shape), output(dtype, x.shape)}, [](Stream& s, auto v) {
-            log_softmax(s, v[0], v[1]);
-            softmax(s, v[0], v[2]);
-          });
+      const auto y = testing::run(device, {x, output(dtype, x.shape), output(dtype, x.shape)},
+                                  [](Stream& s, auto v) {
+                                    log_softmax(s, v[0], v[1]);
+                                    softmax(s, v[0], v[2]);
+                                  });
       // exp turns the absolute error of its argument, up to |x| * epsilon, into a relative one.
       const double tolerance = (16 + 2 * c.scale) * testing::epsilon_of(dtype);
       testing::expect_close("log_softmax", y[0], logs, tolerance);
@@ -51,8 +51,8 @@ TEST_SUITE("softmax") {
     for_all([](Device device, DType dtype, const Case& c) {
       const auto x = input(dtype, {c.rows, c.cols},
                            testing::random_values(c.rows * c.cols, 2, -c.scale, c.scale));
-      const auto target =
-          input(DType::i32, {c.rows}, testing::random_integers(c.rows, 3, static_cast<int>(c.cols)));
+      const auto target = input(DType::i32, {c.rows},
+                                testing::random_integers(c.rows, 3, static_cast<int>(c.cols)));
       const auto dloss = input(dtype, {c.rows}, testing::random_values(c.rows, 4));
       const auto logs = reference::log_softmax(x.values, c.rows, c.cols);
       std::vector<double> loss, dx;
@@ -63,12 +63,12 @@ TEST_SUITE("softmax") {
           dx.push_back(dloss.values[r] * (std::exp(logs[r * c.cols + k]) - (k == t)));
         }
       }
-      const auto y = testing::run(
-          device, {x, target, dloss, output(dtype, {c.rows}), output(dtype, x.shape)},
-          [](Stream& s, auto v) {
-            cross_entropy(s, v[0], v[1], v[3]);
-            cross_entropy_grad(s, v[0], v[1], v[2], v[4]);
-          });
+      const auto y =
+          testing::run(device, {x, target, dloss, output(dtype, {c.rows}), output(dtype, x.shape)},
+                       [](Stream& s, auto v) {
+                         cross_entropy(s, v[0], v[1], v[3]);
+                         cross_entropy_grad(s, v[0], v[1], v[2], v[4]);
+                       });
       const double tolerance = (16 + 2 * c.scale) * testing::epsilon_of(dtype);
       testing::expect_close("loss", y[0], loss, tolerance);
       testing::expect_close("dx", y[1], dx, tolerance);
@@ -77,19 +77,30 @@ TEST_SUITE("softmax") {
 
   TEST_CASE("edges: -inf logits have probability 0, a foreign target and an all -inf row are NaN") {
     for (Device device : testing::kDevices) {
-      const auto x = input(DType::f32, {3, 3},
-                           {0, -INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, 1, 2, 3});
-      const auto y = testing::run(
-          device,
-          {x, input(DType::i32, {3}, {0, 0, 7}), output(DType::f32, {3, 3}), output(DType::f32, {3})},
-          [](Stream& s, auto v) {
-            softmax(s, v[0], v[2]);
-            cross_entropy(s, v[0], v[1], v[3]);
-          });
+      const auto x =
+          input(DType::f32, {3, 3}, {0, -INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, 1, 2, 3});
+      const auto y = testing::run(device,
+                                  {x, input(DType::i32, {3}, {0, 0, 7}), output(DType::f32, {3, 3}),
+                                   output(DType::f32, {3})},
+                                  [](Stream& s, auto v) {
+                                    softmax(s, v[0], v[2]);
+                                    cross_entropy(s, v[0], v[1], v[3]);
+                                  });
       testing::expect_close("softmax", {y[0].begin(), y[0].begin() + 3}, {0.5, 0, 0.5}, 1e-6);
       for (int c = 3; c < 6; ++c) CHECK(std::isnan(y[0][c]));
       CHECK(y[1][0] == doctest::Approx(std::log(2.0)));
       CHECK(std::isnan(y[1][2]));
+    }
+  }
+
+  TEST_CASE("a NaN logit makes its row NaN and no other") {
+    for (Device device : testing::kDevices) {
+      auto values = testing::random_values(2 * 70, 8);
+      values[3] = NAN;
+      const auto y =
+          testing::run(device, {input(DType::f32, {2, 70}, values), output(DType::f32, {2, 70})},
+                       [](Stream& s, auto v) { softmax(s, v[0], v[1]); });
+      for (int c = 0; c < 140; ++c) CHECK(std::isnan(y[0][c]) == (c < 70));
     }
   }
 

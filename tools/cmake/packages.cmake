@@ -48,6 +48,10 @@ endif()
 if(ETUDE_OPENMP)
   find_package(OpenMP COMPONENTS CXX)
 endif()
+if(NOT OpenMP_CXX_FOUND)
+  # Its pragmas are the only users of some constants.
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-unused-variable>)
+endif()
 
 if(ETUDE_CUDA)
   find_package(CUDAToolkit REQUIRED)

@@ -1,8 +1,10 @@
 // The program: etude COMMAND ...
 
 #include <charconv>
+#include <cstdlib>
 #include <iostream>
 
+#include "engine/autograd.h"
 #include "engine/build_id.h"
 #include "engine/error.h"
 #include "engine/run/console.h"
@@ -97,6 +99,7 @@ int run(int argc, char** argv) {
             arguments.words.back(), "; see etude --help");
   };
   const Options options = options_from(arguments);
+  const AnomalyMode anomaly(std::getenv("ETUDE_ANOMALY") != nullptr);
   if (command == "info") {
     no_more_than(1);
     info();

@@ -1,0 +1,116 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "engine/ops/reduce.h"
+#include "engine/ops/softmax.h"
+#include "models/font_gan/bench.h"
+#include "models/font_gan/history.h"
+#include "models/font_gan/train.h"
+
+namespace etude::font_gan {
+namespace {
+
+Tensor random_images(std::int64_t n, Device device) {
+  Generator random(5, 5);
+  return uniform(random, {n, 1, kPixels, kPixels}, -1, 1, DType::f32, device);
+}
+
+TEST_SUITE("font_gan") {
+  TEST_CASE("the networks have the shapes and sizes of the reference design") {
+    Generator random(1, 1), drops(1, 2);
+    LetterGenerator g(false, {.generator = random});
+    Discriminator d(false, drops, {.generator = random});
+    CHECK(g.num_parameters() == 100 * 6272 + 2 * 6272 + 128 * 64 * 16 + 2 * 64 + 64 * 16 + 1);
+    CHECK(d.num_parameters() ==
+          64 * 16 + 64 + 128 * 64 * 16 + 2 * 128 + 256 * 128 * 9 + 2 * 256 + 2304 + 1);
+    const Tensor images = g(normal(random, {2, kLatent}), {});
+    CHECK(images.shape() == Dims{2, 1, 28, 28});
+    CHECK(d.features(images).shape() == Dims{2, 2304});
+    CHECK(d(images, {}).shape() == Dims{2, 1});
+    CHECK_THROWS_AS(d(images, Tensor::zeros({2, 26})), Error);
+  }
+
+  TEST_CASE("one step of every variant agrees between the cpu and the gpu") {
+    for (const char* variant : {"vanilla", "feature_matching", "conditional"}) {
+      CAPTURE(std::string(variant));
+      Config config;
+      config.choose_variant(variant);
+      std::vector<std::vector<float>> values;
+      for (Device device : {Device::cpu, Device::gpu}) {
+        Gan gan(config, device);
+        Tensor letters;
+        if (config.conditional) {
+          letters = one_hot(Tensor::from(std::vector<std::int32_t>{3, 25}, {2}, device), kLetters);
+        }
+        gan.step(random_images(2, device), letters);
+        values.push_back(gan.step(random_images(2, device), letters).to_vector<float>());
+      }
+      for (std::size_t i = 0; i < values[0].size(); ++i) {
+        CAPTURE(std::string(kStepValues[i]));
+        CHECK(values[0][i] == doctest::Approx(values[1][i]).epsilon(1e-2));
+      }
+    }
+  }
+
+  TEST_CASE("the discriminator learns to tell noise from what the generator makes") {
+    Gan gan(Config(), Device::cpu);
+    const Tensor real = random_images(16, Device::cpu);
+    std::vector<float> first, last;
+    for (int i = 0; i < 8; ++i) {
+      last = gan.step(real, {}).to_vector<float>();
+      if (i == 0) first = last;
+    }
+    CHECK(last[0] < first[0]);
+    for (float value : last) CHECK(std::isfinite(value));
+  }
+
+  TEST_CASE("samples depend on the seed alone and leave training as it was") {
+    Config config;
+    Gan a(config, Device::cpu), b(config, Device::cpu);
+    const Tensor real = random_images(4, Device::cpu);
+    a.step(real, {});
+    const auto once = a.samples(5).to_vector<float>();
+    CHECK(once == a.samples(5).to_vector<float>());
+    b.step(real, {});
+    CHECK(a.step(real, {}).to_vector<float>() == b.step(real, {}).to_vector<float>());
+    a.reseed_samples(99);
+    CHECK(once != a.samples(5).to_vector<float>());
+  }
+
+  TEST_CASE("a collected state restores to the same future") {
+    Gan a(Config(), Device::cpu), b(Config(), Device::cpu);
+    const Tensor real = random_images(4, Device::cpu);
+    a.step(real, {});
+    Checkpoint checkpoint;
+    State collect = State::collect(checkpoint);
+    a.state(collect);
+    State restore = State::restore(checkpoint, "memory");
+    b.state(restore);
+    restore.finish();
+    CHECK(a.step(real, {}).to_vector<float>() == b.step(real, {}).to_vector<float>());
+  }
+
+  TEST_CASE("variants are named by their switches") {
+    Config config;
+    config.choose_variant("feature_matching+conditional");
+    CHECK(config.feature_matching);
+    CHECK(config.conditional);
+    CHECK(config.variant() == "feature_matching+conditional");
+    config.choose_variant("vanilla");
+    CHECK(config.variant() == "vanilla");
+    CHECK_THROWS_WITH_AS(config.choose_variant("wgan"),
+                         "variants: unknown variant wgan; they are vanilla, feature_matching, "
+                         "conditional, joined by +",
+                         Error);
+  }
+
+  TEST_CASE("the step bench counts the arithmetic of its networks") {
+    CHECK(step_bench(Config(), Device::cpu, "two_conv").flops ==
+          doctest::Approx(9.43e9).epsilon(0.01));
+    CHECK_THROWS_AS(step_bench(Config(), Device::cpu, "resnet"), Error);
+  }
+}
+
+}  // namespace
+}  // namespace etude::font_gan

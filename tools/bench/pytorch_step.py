@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""PyTorch's side of tools/bench/compare_pytorch: times one training step of a model's networks.
+
+usage: pytorch_step.py MODEL THREADS STEPS      prints one JSON object
+The networks are those of `etude bench step MODEL --networks two_conv`, written the way a PyTorch
+user would, with in-place activations and gradients set to None.
+"""
+
+import json
+import sys
+import time
+
+import torch
+from torch import nn
+
+
+def font_gan(batch=64):
+    generator = nn.Sequential(
+        nn.Linear(100, 6272), nn.BatchNorm1d(6272), nn.ReLU(inplace=True),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.BatchNorm2d(64),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1), nn.Tanh())
+    discriminator = nn.Sequential(
+        nn.Conv2d(1, 64, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True), nn.Dropout(0.3),
+        nn.Conv2d(64, 128, 4, stride=2, padding=1), nn.BatchNorm2d(128),
+        nn.LeakyReLU(0.2, inplace=True), nn.Dropout(0.3),
+        nn.Flatten(), nn.Linear(6272, 1))
+    adam_g = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam_d = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    loss = nn.BCEWithLogitsLoss()
+    real = torch.rand(batch, 1, 28, 28) * 2 - 1
+    ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
+
+    def step():
+        fake = generator(torch.randn(batch, 100))
+        adam_d.zero_grad(set_to_none=True)
+        (loss(discriminator(real), ones) + loss(discriminator(fake.detach()), zeros)).backward()
+        adam_d.step()
+        adam_g.zero_grad(set_to_none=True)
+        discriminator.requires_grad_(False)
+        loss(discriminator(fake), ones).backward()
+        adam_g.step()
+        discriminator.requires_grad_(True)
+
+    return step
+
+
+def main():
+    model, threads, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(0)
+    step = {"font_gan": font_gan}[model]()
+    for _ in range(10):
+        step()
+    times = []
+    for _ in range(steps):
+        begin = time.perf_counter()
+        step()
+        times.append(1e3 * (time.perf_counter() - begin))
+    times.sort()
+    print(json.dumps({"version": torch.__version__, "threads": threads, "steps": steps,
+                      "ms_median": times[len(times) // 2], "ms_q1": times[len(times) // 4],
+                      "ms_q3": times[3 * len(times) // 4]}))
+
+
+if __name__ == "__main__":
+    main()
