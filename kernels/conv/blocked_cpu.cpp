@@ -1,14 +1,13 @@
-// Layouts inside: activations [channel block][pixel][image][lane], weights [block of the channels
-// that become lanes][tap][other channel][lane], where a block is one vector of kLanes channels
-// (the last of a group is filled up with zeros). Then, for one output pixel and one tap, the images
-// of the batch are the rows of a small matrix product whose operands both lie in order: no im2col
-// matrix exists, taps that fall into the padding (or, transposed, between strides) are skipped
-// instead of multiplied, and the sums of a tile stay in registers.
+// In the layouts of blocked_layout_cpu.h, for one output pixel and one tap, the images of the batch
+// are the rows of a small matrix product whose operands both lie in order: no im2col matrix exists,
+// taps that fall into the padding (or, transposed, between strides) are skipped instead of
+// multiplied, and the sums of a tile stay in registers.
 // Source: after Zhang et al., "High Performance Zero-Memory Overhead Direct Convolutions", ICML
 // 2018 (blocked channels), with the batch in place of the row of pixels.
 
 #include "kernels/conv/blocked_cpu.h"
 
+#include "kernels/conv/blocked_layout_cpu.h"
 #include "kernels/conv/tile_cpu.h"
 
 namespace etude::cpu::blocked {
@@ -18,21 +17,6 @@ namespace {
 /// in the L1 cache while all images pass. 80 was faster than 128 to 256 on a 32 KiB L1 cache.
 constexpr std::int64_t kDepth = 80;
 
-/// Channels in blocks of kLanes, each group starting a new one.
-struct Blocks {
-  std::int64_t groups, channels;  // of one group
-
-  std::int64_t per_group() const { return ceil_div(channels, kLanes); }
-  std::int64_t count() const { return groups * per_group(); }
-  std::int64_t padded() const { return per_group() * kLanes; }
-  std::int64_t first_channel(std::int64_t block) const {
-    return block / per_group() * channels + block % per_group() * kLanes;
-  }
-  std::int64_t used(std::int64_t block) const {
-    return std::min<std::int64_t>(kLanes, channels - block % per_group() * kLanes);
-  }
-};
-
 /// A block's vectors, split into nearly equal pieces of at most kTileVectors.
 struct Panels {
   std::int64_t blocks;
@@ -41,51 +25,6 @@ struct Panels {
   std::int64_t begin(std::int64_t panel) const { return panel * blocks / count(); }
   std::int64_t size(std::int64_t panel) const { return begin(panel + 1) - begin(panel); }
 };
-
-/// [B, C, pixels] -> [block][pixel][image][lane], or back.
-template <bool kBack>
-void convert(const Blocks& blocks, std::int64_t images, std::int64_t pixels, float* plain,
-             float* blocked) {
-  constexpr std::int64_t kRun = 4 * kLanes;  // pixels at a time: as many streams of stores
-  const std::int64_t runs = ceil_div(pixels, kRun), channels = blocks.groups * blocks.channels;
-#pragma omp for schedule(static)
-  for (std::int64_t task = 0; task < blocks.count() * runs; ++task) {
-    const std::int64_t block = task / runs, pixel = task % runs * kRun;
-    const std::int64_t n = std::min(kRun, pixels - pixel), stride = images * kLanes;
-    for (std::int64_t b = 0; b < images; ++b) {
-      float* rows = plain + (b * channels + blocks.first_channel(block)) * pixels + pixel;
-      float* lanes = blocked + ((block * pixels + pixel) * images + b) * kLanes;
-      if constexpr (kBack) {
-        lanes_to_rows(lanes, stride, blocks.used(block), n, rows, pixels);
-      } else {
-        rows_to_lanes(rows, pixels, blocks.used(block), n, lanes, stride);
-      }
-    }
-  }
-}
-
-/// [lane channel, other channel, tap] in any order -> [block][tap][other][lane], or back.
-template <bool kBack>
-void convert_weights(const Blocks& lanes_of, const Blocks& others, std::int64_t lane_stride,
-                     std::int64_t other_stride, std::int64_t group_stride, std::int64_t taps,
-                     float* plain, float* blocked) {
-#pragma omp for schedule(static)
-  for (std::int64_t block = 0; block < lanes_of.count(); ++block) {
-    float* group = plain + block / lanes_of.per_group() * group_stride +
-                   block % lanes_of.per_group() * kLanes * lane_stride;
-    float* lanes = blocked + block * taps * others.padded() * kLanes;
-    for (std::int64_t other = 0; other < others.padded(); ++other, lanes += kLanes) {
-      const std::int64_t used = other < others.channels ? lanes_of.used(block) : 0;
-      if constexpr (kBack) {
-        lanes_to_rows(lanes, others.padded() * kLanes, used, taps, group + other * other_stride,
-                      lane_stride);
-      } else {
-        rows_to_lanes(group + other * other_stride, lane_stride, used, taps, lanes,
-                      others.padded() * kLanes);
-      }
-    }
-  }
-}
 
 /// The blocked operands of a problem, in scratch memory.
 struct Operands {

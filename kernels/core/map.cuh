@@ -76,7 +76,10 @@ template <int Width, class X>
 __device__ __forceinline__ Pack<X, Width> load_pack(const X* x, std::int64_t step, int n) {
   if (Width > 1 && step == 1 && n == Width) return *reinterpret_cast<const Pack<X, Width>*>(x);
   Pack<X, Width> pack{};
-  for (int e = 0; e < n; ++e) pack.value[e] = x[e * step];
+#pragma unroll
+  for (int e = 0; e < Width; ++e) {  // constant indices keep the pack in registers
+    if (e < n) pack.value[e] = x[e * step];
+  }
   return pack;
 }
 
@@ -86,7 +89,10 @@ __device__ __forceinline__ void store_pack(Y* y, std::int64_t step, int n,
   if (Width > 1 && step == 1 && n == Width) {
     *reinterpret_cast<Pack<Y, Width>*>(y) = pack;
   } else {
-    for (int e = 0; e < n; ++e) y[e * step] = pack.value[e];
+#pragma unroll
+    for (int e = 0; e < Width; ++e) {
+      if (e < n) y[e * step] = pack.value[e];
+    }
   }
 }
 

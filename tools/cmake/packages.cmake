@@ -49,8 +49,8 @@ if(ETUDE_OPENMP)
   find_package(OpenMP COMPONENTS CXX)
 endif()
 if(NOT OpenMP_CXX_FOUND)
-  # Its pragmas are the only users of some constants.
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-unused-variable>)
+  # Some names are used in its pragmas alone.
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:-Wno-unused-variable;-Wno-unused-parameter>")
 endif()
 
 if(ETUDE_CUDA)
