@@ -234,7 +234,7 @@ class Run {
     const Tensor samples = gan_.samples(config_.eval_samples);
     write_alphabet(folder_ / ("alphabet-" + std::string(number) + ".png"), samples, judge_);
     const std::vector<float> first =
-        slice(samples, 0, 0, 26 * 4 < samples.dim(0) ? 26 * 4 : 26).to_vector<float>();
+        slice(samples, 0, 0, 26 * 4 <= samples.dim(0) ? 26 * 4 : 26).to_vector<float>();
     write_png(folder_ / ("samples-" + std::string(number) + ".png"),
               grid(first, 1, kPixels, kPixels, {.columns = 26, .padding = 2, .invert = true}));
   }

@@ -38,7 +38,7 @@ expect "say which model file with --checkpoint" "$ETUDE_BIN" sample font_gan
 expect "none.safetensors: no such file" "$ETUDE_BIN" sample font_gan --checkpoint "$work/none.safetensors"
 expect "unknown variant wgan" "$ETUDE_BIN" reproduce font_gan --set variants=wgan --out "$work/r"
 expect "not a run folder" "$ETUDE_BIN" train font_gan --resume "$work"
-expect "cannot be read" "$ETUDE_BIN" report font_gan "$work"
+expect "summary.json: cannot be opened" "$ETUDE_BIN" report font_gan "$work"
 expect "ee641" "${train[@]}" --set data=ee641
 
 # Fonts that are not there.
@@ -59,7 +59,7 @@ expect "last.safetensors" "$ETUDE_BIN" train font_gan --resume "$work/run" --dat
 # Folders that cannot be written: a file in the way, no permission (root is above permissions), no space.
 touch "$work/file"
 expect "$work/file" "${train[@]}" --out "$work/file/run"
-expect "is not a folder" "${train[@]}" --out "$work/file"
+expect "Not a directory" "${train[@]}" --out "$work/file"
 expect "/proc/run" "${train[@]}" --out /proc/run
 if [[ $(id -u) -ne 0 ]]; then
   mkdir "$work/locked" && chmod 500 "$work/locked"

@@ -15,8 +15,9 @@ endif()
 # Off: unknown pragmas (OpenMP's where it is off, `unroll` where the host compiler builds a kernel);
 # missing initializers (the language zeroes those members); restrict (false on std::string in g++ 12).
 set(host_warnings -Wall -Wextra -Wno-unknown-pragmas -Wno-missing-field-initializers -Wno-restrict)
-# -fno-math-errno lets sqrt and friends become instructions; results do not change.
-add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${host_warnings};-fno-math-errno>")
+# Neither changes a result: the first lets sqrt and friends become instructions, the second lets both
+# sides of a choice be computed, as vectors need it.
+add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${host_warnings};-fno-math-errno;-fno-trapping-math>")
 if(ETUDE_WERROR)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
