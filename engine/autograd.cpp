@@ -28,18 +28,15 @@ struct LaterFirst {
   }
 };
 
-/// Adds a leaf's gradient into its buffer, or takes it over when nobody else holds its memory.
-void accumulate(GradMeta& leaf, const Tensor& gradient, bool create_graph) {
-  if (create_graph) {
-    leaf.grad = leaf.grad.defined() ? add(leaf.grad, gradient) : gradient;
-  } else if (leaf.grad.defined()) {
+/// Adds a gradient to a leaf's. The first is copied: an op may hand one tensor to several inputs.
+void accumulate(GradMeta& leaf, const Tensor& gradient) {
+  if (leaf.grad.defined()) {
     add_(leaf.grad, gradient);
   } else if (leaf.grad_buffer.defined()) {
     leaf.grad_buffer.copy_(gradient);
     leaf.grad = leaf.grad_buffer;
   } else {
-    const bool sole_owner = gradient.impl().storage.use_count() == 1 && gradient.contiguous();
-    leaf.grad = sole_owner ? gradient.detach() : gradient.clone();
+    leaf.grad = gradient.clone();
   }
 }
 
@@ -115,7 +112,7 @@ class Pass {
       sum = first ? gradient : add(sum, gradient);
       if (first) queue_.push(place->node);
     } else if (!restricted_ && place->requires_grad) {
-      accumulate(*place, gradient, create_graph_);
+      accumulate(*place, gradient);
     }
   }
 
@@ -128,13 +125,16 @@ class Pass {
     }
     if (!needs.bits) return;
     require(node.backward != nullptr, "backward: the graph behind ", node.op,
-            " was already used and released; pass retain_graph to the first backward");
+            " was already used and released; the first time, pass retain_graph to backward or "
+            "create_graph to grad");
     const Grads grads = node.backward(dy, needs);
     if (!retain_) node.backward = nullptr;
     require(grads.size() == node.inputs.size(), "backward of ", node.op, ": ", grads.size(),
             " gradients for ", node.inputs.size(), " inputs");
     for (std::size_t i = 0; i < grads.size(); ++i) {
       if (!needs[static_cast<int>(i)] || !grads[i].defined()) continue;
+      require(grads[i].shape() == node.inputs[i]->shape, "backward of ", node.op, ": input ", i,
+              " has shape ", node.inputs[i]->shape, ", its gradient ", grads[i].shape());
       if (anomaly) check_for_nan(grads[i], node.op, "a gradient");
       deliver(node.inputs[i], grads[i]);
     }
@@ -184,10 +184,10 @@ Tensor record(const char* op, const Tensor& y, std::span<const Tensor> inputs, B
   bool any = false;
   for (const Tensor& input : inputs) any |= input.defined() && input.requires_grad();
   if (!any) return y;
+  require(inputs.size() <= 32, op, ": ", inputs.size(), " inputs; an op has at most 32");
   auto node = std::make_shared<Node>();
   node->op = op;
   node->sequence = next_sequence++;
-  node->shape = y.shape();
   for (const Tensor& input : inputs) {
     const bool needed = input.defined() && input.requires_grad();
     node->inputs.push_back(needed ? input.impl().meta : nullptr);
@@ -196,6 +196,7 @@ Tensor record(const char* op, const Tensor& y, std::span<const Tensor> inputs, B
   // A fresh handle: y may be a view or an input passed through, whose own place must not change.
   Tensor result = y.detach();
   result.impl().meta = std::make_shared<GradMeta>();
+  result.impl().meta->shape = y.shape();
   result.impl().meta->requires_grad = true;
   result.impl().meta->node = std::move(node);
   return result;

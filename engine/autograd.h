@@ -2,12 +2,11 @@
 // Reverse-mode differentiation. An op computes its result and records, beside it, how a gradient of
 // the result becomes gradients of its inputs:
 //
-//     Tensor mul(const Tensor& a, const Tensor& b) {
-//       return record("mul", product, {a, b}, [a = saved(a), b = saved(b)](const Tensor& dy, Needs
-//       needs) {
-//         return Grads{needs[0] ? mul(dy, b) : Tensor(), needs[1] ? mul(dy, a) : Tensor()};
-//       });
-//     }
+//     return record("mul", product, {a, b},
+//                   [a = saved(a), b = saved(b)](const Tensor& dy, Needs needs) {
+//                     return Grads{needs[0] ? mul(dy, b) : Tensor(),
+//                                  needs[1] ? mul(dy, a) : Tensor()};
+//                   });
 //
 // A backward written with ops can itself be differentiated (create_graph).
 
@@ -28,8 +27,8 @@ struct Needs {
   bool operator[](int i) const { return bits >> i & 1; }
 };
 
-/// From the gradient of an op's result to those of its inputs, in order; an undefined tensor stands
-/// for zero.
+/// From the gradient of an op's result to those of its inputs, in order and of their shapes; an
+/// undefined tensor stands for zero.
 using Backward = std::function<Grads(const Tensor& dy, Needs needs)>;
 
 /// One recorded op. It holds its inputs' places in the graph, not their memory: what the backward
@@ -38,21 +37,21 @@ struct Node {
   const char* op;
   std::uint64_t sequence;  // order of creation: a node's inputs come before it
   std::vector<std::shared_ptr<GradMeta>> inputs;  // null where no gradient is needed
-  Dims shape;                                     // of the result
   Backward backward;                              // empty once released
   ~Node();
 };
 
 struct GradMeta {
+  Dims shape;
   bool requires_grad = false;
   Tensor grad;                 // leaves: what backward() accumulated
   Tensor grad_buffer;          // leaves: where grad is to be stored (an optimizer's flat buffer)
   std::shared_ptr<Node> node;  // null for leaves
 };
 
-/// Puts `y`, computed by `op` from `inputs`, into the graph. Returns y; outside of any graph
-/// (NoGrad, or no input requires a gradient) without recording. In anomaly mode a NaN in y is an
-/// Error that names the op.
+/// Puts `y`, computed by `op` from at most 32 `inputs`, into the graph. Returns y; outside of any
+/// graph (NoGrad, or no input requires a gradient) without recording. In anomaly mode a NaN in y is
+/// an Error that names the op.
 Tensor record(const char* op, const Tensor& y, std::initializer_list<Tensor> inputs,
               Backward backward);
 Tensor record(const char* op, const Tensor& y, std::span<const Tensor> inputs, Backward backward);

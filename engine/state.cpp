@@ -13,7 +13,9 @@ namespace etude {
 void State::tensor(const std::string& name, Tensor& value) {
   const NoGrad no_grad;
   if (into_) {
-    into_->tensors[name] = to_device(value.detach(), Device::cpu).clone();
+    const bool added =
+        into_->tensors.emplace(name, to_device(value.detach(), Device::cpu).clone()).second;
+    require(added, "checkpoint: two tensors are named ", name);
     return;
   }
   const auto found = from_->tensors.find(name);
@@ -29,7 +31,7 @@ void State::tensor(const std::string& name, Tensor& value) {
 
 void State::text(const std::string& name, std::string& value) {
   if (into_) {
-    into_->info[name] = value;
+    require(into_->info.emplace(name, value).second, "checkpoint: two entries are named ", name);
     return;
   }
   const auto found = from_->info.find(name);

@@ -98,11 +98,19 @@ Tensor& Tensor::set_requires_grad(bool on) {
   if (!impl().meta) {
     if (!on) return *this;
     impl().meta = std::make_shared<GradMeta>();
+    impl().meta->shape = shape();
   }
   require(!impl().meta->node, "set_requires_grad: this tensor is the result of ",
           impl().meta->node ? impl().meta->node->op : "", "; detach() it first");
   impl().meta->requires_grad = on;
   return *this;
+}
+
+void require_together(const char* op, const Tensor& a, const Tensor& b) {
+  require(a.dtype() == b.dtype(), op, ": operands are ", name_of(a.dtype()), " and ",
+          name_of(b.dtype()), "; cast one of them");
+  require(a.device() == b.device(), op, ": operands are on ", name_of(a.device()), " and ",
+          name_of(b.device()), "; move one of them");
 }
 
 Tensor Tensor::grad() const { return impl().meta ? impl().meta->grad : Tensor(); }

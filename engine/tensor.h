@@ -113,4 +113,7 @@ class Tensor {
   std::shared_ptr<Impl> impl_;
 };
 
+/// Error that names `op` unless both have one dtype and lie on one device.
+void require_together(const char* op, const Tensor& a, const Tensor& b);
+
 }  // namespace etude

@@ -20,6 +20,7 @@ struct Options {
   std::vector<std::string> sets;      // "key=value", in order
   std::optional<std::uint64_t> seed;  // of the run; for reproduce, of the first run
   Device device = Device::cpu;
+  std::string device_name = "auto";  // as typed
   std::filesystem::path out;         // empty: runs/<model>/<time>-<command>
   std::filesystem::path resume;      // train: a run folder to continue
   std::filesystem::path checkpoint;  // sample, eval
@@ -62,7 +63,7 @@ const Experiment& find_experiment(const std::string& name);
 /// presets.
 std::string preset_toml(const std::string& model, const std::string& preset);
 
-/// options.out, or runs/<model>/<local time>-<what>.
+/// options.out, or a new folder runs/<model>/<local time>-<what>.
 std::filesystem::path output_folder(const Options& options, const std::string& model,
                                     const std::string& what);
 

@@ -1,6 +1,7 @@
 #include <ctime>
 
 #include "engine/error.h"
+#include "engine/run/run_folder.h"
 #include "models/experiment.h"
 #include "models/font_gan/experiment.h"
 
@@ -26,7 +27,15 @@ std::filesystem::path output_folder(const Options& options, const std::string& m
   const std::time_t now = std::time(nullptr);
   char text[32];
   std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", std::localtime(&now));
-  return std::filesystem::path("runs") / model / (std::string(text) + "-" + what);
+  const std::filesystem::path runs = std::filesystem::path("runs") / model;
+  const std::string name = std::string(text) + "-" + what;
+  make_folder(runs);
+  // Runs that start in the same second get folders of their own.
+  std::filesystem::path folder = runs / name;
+  for (int k = 2; !std::filesystem::create_directory(folder); ++k) {
+    folder = runs / (name + "-" + std::to_string(k));
+  }
+  return folder;
 }
 
 }  // namespace etude

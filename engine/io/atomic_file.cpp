@@ -44,7 +44,11 @@ bool sync_folder(const std::filesystem::path& folder) {
 AtomicFile::AtomicFile(std::filesystem::path path)
     : path_(std::move(path)), temporary_(temporary_beside(path_)) {
   require(path_.has_filename(), "cannot write \"", path_.string(), "\": it names no file");
-  descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const auto create = [&] {
+    return open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  };
+  // A killed process with the same number (in a container always 1) may have left its file.
+  while ((descriptor_ = create()) < 0 && errno == EEXIST) temporary_ = temporary_beside(path_);
   if (descriptor_ < 0) fail_with_errno("write");
 }
 

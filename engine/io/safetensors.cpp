@@ -1,5 +1,6 @@
 #include "engine/io/safetensors.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <fstream>
@@ -35,8 +36,11 @@ std::string read_all(const std::filesystem::path& path) {
   return bytes;
 }
 
+/// The bytes that tensors claim, as [begin, end).
+using Ranges = std::vector<std::pair<std::uint64_t, std::uint64_t>>;
+
 Tensor read_tensor(const std::string& where, const Json& entry, const char* data,
-                   std::uint64_t data_bytes, std::uint64_t& covered) {
+                   std::uint64_t data_bytes, Ranges& ranges) {
   const std::string name = entry.at("dtype").get<std::string>();
   const DTypeName* known = nullptr;
   for (const DTypeName& candidate : kDTypeNames) {
@@ -44,7 +48,10 @@ Tensor read_tensor(const std::string& where, const Json& entry, const char* data
   }
   require(known != nullptr, where, " has dtype ", name, ", which Etude does not use");
   const auto extents = entry.at("shape").get<std::vector<std::int64_t>>();
-  std::uint64_t bytes = size_of(known->dtype);
+  require(extents.size() <= kMaxRank, where, " has ", extents.size(), " dimensions, more than ",
+          kMaxRank);
+  const bool empty = std::find(extents.begin(), extents.end(), 0) != extents.end();
+  std::uint64_t bytes = empty ? 0 : size_of(known->dtype);
   for (std::int64_t extent : extents) {
     require(
         extent >= 0 && (extent == 0 || bytes <= data_bytes / static_cast<std::uint64_t>(extent)),
@@ -57,7 +64,7 @@ Tensor read_tensor(const std::string& where, const Json& entry, const char* data
           where,
           ": its data lies outside the file or does not match its shape; the file is "
           "truncated or damaged");
-  covered += bytes;
+  if (bytes) ranges.emplace_back(offsets[0], offsets[1]);
   Tensor t = Tensor::empty(Dims(extents), known->dtype);
   if (bytes) std::memcpy(t.view().data, data + offsets[0], bytes);
   return t;
@@ -111,21 +118,28 @@ Checkpoint load_safetensors(const std::filesystem::path& path) {
   Checkpoint checkpoint;
   const char* data = bytes.data() + 8 + length;
   const std::uint64_t data_bytes = bytes.size() - 8 - length;
-  std::uint64_t covered = 0;
+  Ranges ranges;
   try {
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
         checkpoint.info = entry.get<std::map<std::string, std::string>>();
       } else {
         checkpoint.tensors[name] =
-            read_tensor(file + ": tensor " + name, entry, data, data_bytes, covered);
+            read_tensor(file + ": tensor " + name, entry, data, data_bytes, ranges);
       }
     }
   } catch (const Json::exception& error) {
     fail(file, ": the header is malformed: ", error.what());
   }
-  require(covered == data_bytes, file, ": ", data_bytes, " bytes of data, the header describes ",
-          covered, "; the file is truncated or damaged");
+  std::sort(ranges.begin(), ranges.end());
+  std::uint64_t end = 0;
+  for (const auto& [first, last] : ranges) {
+    require(first == end, file, ": its tensors overlap or leave a gap at byte ", end,
+            " of the data; the file is damaged");
+    end = last;
+  }
+  require(end == data_bytes, file, ": ", data_bytes, " bytes of data, the header describes ", end,
+          "; the file is truncated or damaged");
   return checkpoint;
 }
 

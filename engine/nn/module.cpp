@@ -3,6 +3,9 @@
 namespace etude {
 
 Module::Module(Module& parent, const std::string& name) {
+  for (const auto& [other, child] : parent.children_) {
+    require(other != name, "module: two parts are named ", name);
+  }
   parent.children_.emplace_back(name, this);
 }
 

@@ -2,9 +2,11 @@
 // Modules: networks as plain structs whose parameters are known by name.
 //
 //     struct Mlp : Module {
-//       Linear hidden{*this, "hidden", {.in = 2, .out = 16}, init};
-//       Linear out{*this, "out", {.in = 16, .out = 1}, init};
+//       explicit Mlp(Init init)
+//           : hidden(*this, "hidden", {.in = 2, .out = 16}, init),
+//             out(*this, "out", {.in = 16, .out = 1}, init) {}
 //       Tensor operator()(const Tensor& x) { return out(relu(hidden(x))); }
+//       Linear hidden, out;
 //     };
 
 #include <string>
@@ -28,7 +30,8 @@ class Module {
  public:
   /// A network of its own.
   Module() = default;
-  /// A part of `parent`, whose lists then hold this one's entries as "name.entry".
+  /// A part of `parent`, whose lists then hold this one's entries as "name.entry". Names are unique
+  /// within a parent.
   Module(Module& parent, const std::string& name);
   // Children point at their parents.
   Module(const Module&) = delete;

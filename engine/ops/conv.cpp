@@ -5,12 +5,6 @@
 namespace etude {
 namespace {
 
-void check_operands(const char* op, const Tensor& x, const Tensor& w) {
-  require(x.dtype() == w.dtype() && x.device() == w.device(), op, ": x is ", name_of(x.dtype()),
-          " on ", name_of(x.device()), ", the weight ", name_of(w.dtype()), " on ",
-          name_of(w.device()));
-}
-
 // conv is linear in x and in w, so with its two gradient maps it is closed under differentiation:
 // each of the three is the gradient of the others, at any order.
 Tensor conv_input_grad(const Tensor& dy, const Tensor& w, const Dims& x_shape, const ConvParams& p);
@@ -42,7 +36,7 @@ Tensor conv_input_grad(const Tensor& dy0, const Tensor& w0, const Dims& x_shape,
 }  // namespace
 
 Tensor conv(const Tensor& x0, const Tensor& w0, const ConvParams& p) {
-  check_operands("conv", x0, w0);
+  require_together("conv", x0, w0);
   const Tensor x = contiguous(x0), w = contiguous(w0);
   const Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), p), x.dtype(), x.device());
   conv(x.stream(), x.view(), w.view(), y.view(), p);
@@ -53,7 +47,11 @@ Tensor conv(const Tensor& x0, const Tensor& w0, const ConvParams& p) {
 }
 
 Tensor conv_transpose(const Tensor& x0, const Tensor& w0, const ConvTransposeParams& p) {
-  check_operands("conv_transpose", x0, w0);
+  require_together("conv_transpose", x0, w0);
+  // Otherwise the convolution that is its gradient has more rows than x.
+  require(p.output_pad_h < p.stride_h && p.output_pad_w < p.stride_w,
+          "conv_transpose: output padding ", p.output_pad_h, ", ", p.output_pad_w,
+          " must be less than the stride ", p.stride_h, ", ", p.stride_w);
   const Tensor x = contiguous(x0), w = contiguous(w0);
   const Tensor y =
       Tensor::empty(conv_transpose_output_shape(x.shape(), w.shape(), p), x.dtype(), x.device());

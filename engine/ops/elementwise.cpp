@@ -13,10 +13,7 @@ template <class Op, class... Tensors>
 Tensor apply(const char* name, const Op& op, const Tensor& first, const Tensors&... rest) {
   Dims shape = first.shape();
   [[maybe_unused]] const auto join = [&](const Tensor& t) {
-    require(t.dtype() == first.dtype(), name, ": operands are ", name_of(first.dtype()), " and ",
-            name_of(t.dtype()), "; cast one of them");
-    require(t.device() == first.device(), name, ": operands are on ", name_of(first.device()),
-            " and ", name_of(t.device()), "; move one of them");
+    require_together(name, first, t);
     shape = broadcast_shape(name, shape, t.shape());
   };
   (join(rest), ...);
@@ -91,8 +88,8 @@ Tensor neg(const Tensor& x) {
 
 Tensor exp(const Tensor& x) {
   const Tensor y = apply("exp", Exp{}, x);
-  return record("exp", y, {x}, [x = saved(x), y](const Tensor& dy, Needs) {
-    return Grads{mul(dy, grad_enabled() ? exp(x) : y)};
+  return record("exp", y, {x}, [x = saved(x), y = saved(y)](const Tensor& dy, Needs) {
+    return Grads{mul(dy, grad_enabled() ? exp(x) : y.get())};
   });
 }
 
@@ -103,8 +100,8 @@ Tensor log(const Tensor& x) {
 
 Tensor sqrt(const Tensor& x) {
   const Tensor y = apply("sqrt", Sqrt{}, x);
-  return record("sqrt", y, {x}, [x = saved(x), y](const Tensor& dy, Needs) {
-    return Grads{div(affine(dy, 0.5, 0), grad_enabled() ? sqrt(x) : y)};
+  return record("sqrt", y, {x}, [x = saved(x), y = saved(y)](const Tensor& dy, Needs) {
+    return Grads{div(affine(dy, 0.5, 0), grad_enabled() ? sqrt(x) : y.get())};
   });
 }
 
@@ -121,14 +118,16 @@ Tensor square(const Tensor& x) {
 
 Tensor reciprocal(const Tensor& x) {
   const Tensor y = apply("reciprocal", Reciprocal{}, x);
-  return record("reciprocal", y, {x}, [x = saved(x), y](const Tensor& dy, Needs) {
-    return Grads{neg(mul(dy, square(grad_enabled() ? reciprocal(x) : y)))};
+  return record("reciprocal", y, {x}, [x = saved(x), y = saved(y)](const Tensor& dy, Needs) {
+    return Grads{neg(mul(dy, square(grad_enabled() ? reciprocal(x) : y.get())))};
   });
 }
 
 Tensor pow(const Tensor& x, double exponent) {
   return record("pow", apply("pow", Power{exponent}, x), {x},
                 [x = saved(x), exponent](const Tensor& dy, Needs) {
+                  // 0 * x^-1 would be NaN at 0.
+                  if (exponent == 0) return Grads{Tensor()};
                   return Grads{mul(dy, pow(x, exponent - 1) * exponent)};
                 });
 }
@@ -147,16 +146,16 @@ Tensor clamp(const Tensor& x, double lo, double hi) {
 
 Tensor tanh(const Tensor& x) {
   const Tensor y = apply("tanh", Tanh{}, x);
-  return record("tanh", y, {x}, [x = saved(x), y](const Tensor& dy, Needs) {
+  return record("tanh", y, {x}, [x = saved(x), y = saved(y)](const Tensor& dy, Needs) {
     return Grads{grad_enabled() ? mul(dy, 1.0 - square(tanh(x)))
-                                : apply("tanh_grad", TanhGrad{}, dy, y)};
+                                : apply("tanh_grad", TanhGrad{}, dy, y.get())};
   });
 }
 
 Tensor sigmoid(const Tensor& x) {
   const Tensor y = apply("sigmoid", Sigmoid{}, x);
-  return record("sigmoid", y, {x}, [x = saved(x), y](const Tensor& dy, Needs) {
-    if (!grad_enabled()) return Grads{apply("sigmoid_grad", SigmoidGrad{}, dy, y)};
+  return record("sigmoid", y, {x}, [x = saved(x), y = saved(y)](const Tensor& dy, Needs) {
+    if (!grad_enabled()) return Grads{apply("sigmoid_grad", SigmoidGrad{}, dy, y.get())};
     const Tensor s = sigmoid(x);
     return Grads{mul(dy, mul(s, 1.0 - s))};
   });
@@ -193,6 +192,7 @@ Tensor normal_cdf(const Tensor& x) {
 }
 
 Tensor bias_leaky_relu(const Tensor& x, const Tensor& b, double slope) {
+  require(slope >= 0, "bias_leaky_relu: slope ", slope, " must not be negative");
   const Tensor y = apply("bias_leaky_relu", BiasLeakyRelu{slope}, x, b);
   // x + b and its leaky ReLU have the same sign when slope > 0, so the result itself tells which
   // side an element was on; for slope 0 both 0 and a negative give 0, which is right too.
@@ -218,9 +218,10 @@ Tensor equal(const Tensor& a, const Tensor& b) { return apply("equal", Equal{}, 
 Tensor greater(const Tensor& a, const Tensor& b) { return apply("greater", Greater{}, a, b); }
 
 void add_(Tensor& a, const Tensor& b) {
-  require(a.shape() == b.shape() && a.dtype() == b.dtype() && a.device() == b.device(),
-          "add_: operands differ: ", a.shape(), " ", name_of(a.dtype()), " and ", b.shape(), " ",
-          name_of(b.dtype()));
+  require(!(grad_enabled() && a.requires_grad()),
+          "add_: in-place change of a tensor that requires a gradient; use NoGrad");
+  require_together("add_", a, b);
+  require(a.shape() == b.shape(), "add_: shapes ", a.shape(), " and ", b.shape(), " differ");
   ++a.impl().storage->version;
   const std::array<View, 2> inputs{a.view(), b.view()};
   elementwise(a.stream(), Add{}, inputs, a.view());

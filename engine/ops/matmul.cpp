@@ -48,9 +48,7 @@ Tensor matmul_folded(const Tensor& a0, const Tensor& b0) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
   require(a.rank() >= 2 && b.rank() >= 2 && a.dim(-1) == b.dim(-2), "matmul: ", a.shape(), " x ",
           b.shape(), " do not fit: columns of the first must equal rows of the second");
-  require(a.dtype() == b.dtype() && a.device() == b.device(), "matmul: operands are ",
-          name_of(a.dtype()), " on ", name_of(a.device()), " and ", name_of(b.dtype()), " on ",
-          name_of(b.device()));
+  require_together("matmul", a, b);
   if (a.rank() == 2 && b.rank() == 2) return matmul_folded(a, b);
   Dims shape = a.rank() >= b.rank() ? a.shape() : b.shape();
   if (a.rank() > 2 && b.rank() > 2) {
@@ -72,6 +70,8 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
           x.shape(), ", the weight [out, in] = ", w.shape(), ": the last extent of x must be in");
   require(!b.defined() || b.shape() == Dims{w.dim(0)}, "linear: bias of shape ",
           b.defined() ? b.shape() : Dims{}, " for ", w.dim(0), " outputs");
+  require_together("linear", x, w);
+  if (b.defined()) require_together("linear", x, b);
   const Tensor rows = contiguous(reshape(x, {-1, x.dim(-1)}));
   const Tensor y = Tensor::empty({rows.dim(0), w.dim(0)}, x.dtype(), x.device());
   if (b.defined()) copy(y.stream(), broadcast_view(b, y.shape()), y.view());

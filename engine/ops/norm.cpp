@@ -63,6 +63,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tens
                           static_cast<const Tensor*>(&running_var)}) {
     require(t->shape() == Dims{x.dim(1)}, "batch_norm: x has ", x.dim(1),
             " channels, a parameter has shape ", t->shape());
+    require_together("batch_norm", x, *t);
   }
   const Tensor folded = contiguous(reshape(x, {x.dim(0), x.dim(1), -1}));
   if (options.training) {

@@ -22,8 +22,8 @@ Tensor softmax(const Tensor& x) {
   const Tensor y = Tensor::empty_like(rows);
   softmax(x.stream(), rows.view(), y.view());
   const Tensor result =
-      record("softmax", y, {rows}, [rows = saved(rows), y](const Tensor& dy, Needs) {
-        const Tensor p = grad_enabled() ? softmax(rows.get()) : y;
+      record("softmax", y, {rows}, [rows = saved(rows), y = saved(y)](const Tensor& dy, Needs) {
+        const Tensor p = grad_enabled() ? softmax(rows.get()) : y.get();
         const Tensor weighted = dy * p;
         return Grads{weighted - p * sum(weighted, {1}, true)};
       });
@@ -35,7 +35,7 @@ Tensor log_softmax(const Tensor& x) {
   const Tensor y = Tensor::empty_like(rows);
   log_softmax(x.stream(), rows.view(), y.view());
   const Tensor result =
-      record("log_softmax", y, {rows}, [rows = saved(rows), y](const Tensor& dy, Needs) {
+      record("log_softmax", y, {rows}, [rows = saved(rows), y = saved(y)](const Tensor& dy, Needs) {
         const Tensor p = grad_enabled() ? softmax(rows.get()) : exp(y);
         return Grads{dy - p * sum(dy, {1}, true)};
       });
@@ -47,20 +47,24 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target) {
   const Tensor classes = contiguous(reshape(target, {-1}));
   require(classes.dim(0) == rows.dim(0), "cross_entropy: logits ", logits.shape(), " for targets ",
           target.shape());
+  require(classes.device() == rows.device(), "cross_entropy: logits are on ",
+          name_of(rows.device()), ", targets on ", name_of(classes.device()));
   const Tensor loss = Tensor::empty({rows.dim(0)}, rows.dtype(), rows.device());
   cross_entropy(rows.stream(), rows.view(), classes.view(), loss.view());
-  const Tensor per_row = record(
-      "cross_entropy", loss, {rows}, [rows = saved(rows), classes](const Tensor& dloss0, Needs) {
-        if (grad_enabled()) {
-          const Tensor& x = rows;
-          const Tensor hit = one_hot(classes, x.dim(1), x.dtype());
-          return Grads{(softmax(x) - hit) * reshape(dloss0, {-1, 1})};
-        }
-        const Tensor dloss = contiguous(dloss0);
-        const Tensor dx = Tensor::empty_like(rows.get());
-        cross_entropy_grad(dx.stream(), rows.get().view(), classes.view(), dloss.view(), dx.view());
-        return Grads{dx};
-      });
+  const Tensor per_row =
+      record("cross_entropy", loss, {rows},
+             [rows = saved(rows), classes = saved(classes)](const Tensor& dloss0, Needs) {
+               if (grad_enabled()) {
+                 const Tensor& x = rows;
+                 const Tensor hit = one_hot(classes, x.dim(1), x.dtype());
+                 return Grads{(softmax(x) - hit) * reshape(dloss0, {-1, 1})};
+               }
+               const Tensor dloss = contiguous(dloss0);
+               const Tensor dx = Tensor::empty_like(rows.get());
+               cross_entropy_grad(dx.stream(), rows.get().view(), classes.get().view(),
+                                  dloss.view(), dx.view());
+               return Grads{dx};
+             });
   return mean(per_row);
 }
 

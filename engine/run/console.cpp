@@ -52,7 +52,7 @@ void Progress::update(std::int64_t done, const std::string& status) {
 }
 
 void Progress::print(const std::string& status) {
-  const double elapsed = std::chrono::duration<double>(Clock::now() - begin_).count();
+  const double elapsed = seconds_since(begin_);
   const double rate = static_cast<double>(done_ - start_) / std::max(elapsed, 1e-9);
   std::ostringstream line;
   line << label_ << "  " << done_ << "/" << total_ << "  " << std::fixed
@@ -66,6 +66,10 @@ void Progress::print(const std::string& status) {
   } else {
     std::cerr << line.str() << std::endl;
   }
+}
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 void note(const std::string& text) { std::cerr << text << std::endl; }

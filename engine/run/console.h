@@ -29,6 +29,8 @@ class Progress {
   bool terminal_;
 };
 
+double seconds_since(std::chrono::steady_clock::time_point begin);
+
 /// A message on a line of its own, on standard error.
 void note(const std::string& text);
 

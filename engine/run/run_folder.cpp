@@ -1,5 +1,7 @@
 #include "engine/run/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <system_error>
@@ -11,6 +13,30 @@
 
 namespace etude {
 namespace fs = std::filesystem;
+
+namespace {
+
+/// An open file descriptor.
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags) : value(open(path.c_str(), flags | O_CLOEXEC, 0666)) {
+    require(value >= 0, path.string(), ": cannot be opened");
+  }
+  ~Descriptor() { close(value); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int value;
+};
+
+/// Files that a killed process was writing (see AtomicFile).
+void remove_unfinished_files(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") && name.find(".tmp-") != std::string::npos) fs::remove(entry.path());
+  }
+}
+
+}  // namespace
 
 void make_folder(const fs::path& path) {
   std::error_code error;
@@ -53,7 +79,8 @@ void JsonLog::append(const Json& entry) {
 
 std::int64_t JsonLog::flush() {
   file_.flush();
-  require(file_.good(), path_.string(), ": cannot be written; is the disk full?");
+  require(file_.good() && fsync(Descriptor(path_, O_WRONLY).value) == 0, path_.string(),
+          ": cannot be written; is the disk full?");
   return static_cast<std::int64_t>(fs::file_size(path_));
 }
 
@@ -71,7 +98,13 @@ std::vector<Json> JsonLog::read(const fs::path& path) {
 }
 
 void run_training(const fs::path& folder, const TrainingJob& job) {
+  require(job.checkpoint_every > 0 && job.step && job.flush && job.state,
+          "run_training: the job is incomplete");
   make_folder(folder);
+  const Descriptor lock(folder / "lock", O_RDWR | O_CREAT);
+  require(flock(lock.value, LOCK_EX | LOCK_NB) == 0, folder.string(),
+          ": another process is training in it");
+  remove_unfinished_files(folder);
   const fs::path last = folder / "last.safetensors";
   std::int64_t step = 0, log_bytes = 0;
   const auto visit = [&](State& s) {

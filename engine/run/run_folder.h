@@ -28,7 +28,7 @@ class JsonLog {
   /// Keeps the first `keep_bytes` bytes of what is there.
   JsonLog(std::filesystem::path path, std::int64_t keep_bytes);
   void append(const Json& entry);
-  /// Length after all appended so far reached the file.
+  /// Length after all appended so far reached the disk.
   std::int64_t flush();
 
   static std::vector<Json> read(const std::filesystem::path& path);
@@ -42,7 +42,7 @@ class JsonLog {
 struct TrainingJob {
   std::string label;  // of the progress line
   std::int64_t num_steps = 0;
-  std::int64_t checkpoint_every = 0;  // steps
+  std::int64_t checkpoint_every = 1;  // steps
   std::string config;                 // TOML, stored in each checkpoint
   /// Step number `step` (from 0): one update of everything. Returns a short status for the progress
   /// line.
@@ -53,10 +53,10 @@ struct TrainingJob {
   std::function<void(State&)> state;
 };
 
-/// Runs the job in `folder` from its last.safetensors if there is one, else from the start, writing
-/// last.safetensors (atomically) every checkpoint_every steps and at the end, and log.jsonl. A
-/// process killed at any moment and run again ends bit-identical to one left alone. On Ctrl-C saves
-/// and throws Interrupted.
+/// All of it is required. Runs the job in `folder` from its last.safetensors if there is one, else
+/// from the start, writing last.safetensors (atomically) every checkpoint_every steps and at the
+/// end, and log.jsonl. A process killed at any moment and run again ends bit-identical to one left
+/// alone. On Ctrl-C saves and throws Interrupted. Error if another process trains in the folder.
 void run_training(const std::filesystem::path& folder, const TrainingJob& job);
 
 }  // namespace etude

@@ -98,7 +98,9 @@ StepBench step_bench(const Config& config, Device device, const std::string& net
   Tensor letters;
   if (config.conditional) letters = Tensor::zeros({config.batch, kLetters}, DType::f32, device);
   return {.step = [gan, real, letters] { gan->step(real, letters); },
-          .flops = batch * step_flops(kConv3),
+          // Feature matching runs the discriminator once more, forward on real images.
+          .flops = batch *
+                   (step_flops(kConv3) + (config.feature_matching ? kConv1 + kConv2 + kConv3 : 0)),
           .items = config.batch,
           .description = "font GAN, " + config.variant()};
 }

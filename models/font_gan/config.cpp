@@ -1,5 +1,7 @@
 #include "models/font_gan/config.h"
 
+#include <algorithm>
+#include <charconv>
 #include <sstream>
 
 #include "engine/error.h"
@@ -38,6 +40,33 @@ void Config::choose_variant(const std::string& variant) {
             ", joined by +");
     this->*found->flag = true;
   }
+}
+
+std::vector<std::string> Config::variant_list() const {
+  std::vector<std::string> list;
+  for (const std::string& name : split(variants + ",", ',')) {
+    Config config;
+    config.choose_variant(name);
+    const std::string spelling = config.variant();
+    require(std::find(list.begin(), list.end(), spelling) == list.end(), "variants: ", spelling,
+            " is named twice");
+    list.push_back(spelling);
+  }
+  return list;
+}
+
+std::vector<std::int64_t> Config::image_epoch_list() const {
+  std::vector<std::int64_t> list;
+  for (const std::string& text : split(image_epochs, ',')) {
+    const std::size_t begin = text.find_first_not_of(' ');
+    const std::string digits = begin == std::string::npos ? "" : text.substr(begin);
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    require(error == std::errc() && end == digits.data() + digits.size(),
+            "image_epochs: ", image_epochs, " is not a list of whole numbers such as 10,30,50");
+    list.push_back(value);
+  }
+  return list;
 }
 
 std::string Config::variant() const {

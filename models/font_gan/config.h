@@ -1,12 +1,14 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/run/config.h"
 
 namespace etude::font_gan {
 
-/// The settings of one run. Defaults are the reference reports' (presets/full).
+/// The settings of one run. Defaults are configs/full.toml: the reference reports' training, and
+/// 10,000 samples for the final table instead of their 1000.
 struct Config {
   std::string data = "typefaces";
   std::int64_t seed = 1;
@@ -66,6 +68,10 @@ struct Config {
   /// Sets the switches that a variant's name lists: "vanilla" (none), "feature_matching",
   /// "feature_matching+conditional", ... Error lists the switches.
   void choose_variant(const std::string& variant);
+  /// `variants`, each in the spelling of variant(). Error for an unknown, empty or repeated one.
+  std::vector<std::string> variant_list() const;
+  /// `image_epochs`. Error for what is not a list of whole numbers.
+  std::vector<std::int64_t> image_epoch_list() const;
   /// The name that choose_variant would take.
   std::string variant() const;
 };

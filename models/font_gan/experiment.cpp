@@ -37,10 +37,6 @@ FontData load_data(const Config& config, const fs::path& data_dir) {
   return data;
 }
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
 std::string today() {
   const std::time_t now = std::time(nullptr);
   char text[16];
@@ -87,22 +83,26 @@ class FontGanExperiment : public Experiment {
       require(!fs::exists(folder / "last.safetensors"), folder.string(),
               ": holds a run already; continue it with --resume ", folder.string(),
               " or choose another --out");
-      make_folder(folder);
-      write_file_atomically(folder / "config.toml", config.all().to_toml());
     } else {
       require(fs::exists(folder / "config.toml"), folder.string(),
               ": not a run folder (no config.toml)");
-      require(options.sets.empty() && !options.seed,
-              "--resume continues with the run's own settings; --set and --seed do not apply");
+      require(
+          options.sets.empty() && !options.seed && options.out.empty(),
+          "--resume continues with the run's own settings; --set, --seed and --out do not apply");
       config.all().load_toml(read_text_file(folder / "config.toml"),
                              (folder / "config.toml").string());
     }
     const FontData data = load_data(config, options.data_dir);
+    if (options.resume.empty()) {
+      make_folder(folder);
+      write_file_atomically(folder / "config.toml", config.all().to_toml());
+    }
     Judge judge(data, config, options.data_dir, options.device);
     try {
       train_run(config, data, judge, folder, options.device);
     } catch (const Interrupted&) {
-      throw Interrupted{"etude train font_gan --resume " + folder.string()};
+      throw Interrupted{"etude train font_gan --resume " + folder.string() + " --data " +
+                        options.data_dir.string() + " --device " + options.device_name};
     }
     return folder;
   }
@@ -139,16 +139,16 @@ class FontGanExperiment : public Experiment {
   fs::path reproduce(const Options& options) const override {
     const auto begin = std::chrono::steady_clock::now();
     const Config config = configured(options);
-    for (const std::string& variant : split(config.variants, ',')) Config().choose_variant(variant);
+    const std::vector<std::string> variants = config.variant_list();
     const fs::path folder = output_folder(options, name(), options.preset);
+    const FontData data = load_data(config, options.data_dir);
     make_folder(folder);
     start_or_continue(folder, config);
-    const FontData data = load_data(config, options.data_dir);
     Judge judge(data, config, options.data_dir, options.device);
     Json runs = Json::array();
     try {
       for (std::int64_t k = 0; k < config.num_seeds; ++k) {
-        for (const std::string& variant : split(config.variants, ',')) {
+        for (const std::string& variant : variants) {
           const std::int64_t seed = config.seed + k;
           const std::string run = variant + "-" + std::to_string(seed);
           reproduce_run(config, variant, seed, data, judge, folder / run, options.device);
@@ -156,8 +156,8 @@ class FontGanExperiment : public Experiment {
         }
       }
     } catch (const Interrupted&) {
-      throw Interrupted{"etude reproduce font_gan --preset " + options.preset + " --out " +
-                        folder.string()};
+      throw Interrupted{options.command_line +
+                        (options.out.empty() ? " --out " + folder.string() : "")};
     }
     Json summary = {{"model", name()},
                     {"preset", options.preset},

@@ -15,7 +15,11 @@ History History::read(const std::filesystem::path& log) {
       ends.push_back(steps.size());
     } else {
       std::vector<double>& values = steps.emplace_back();
-      for (const char* name : kStepValues) values.push_back(entry.at(name));
+      for (const char* name : kStepValues) {
+        require(entry.contains(name) && entry.at(name).is_number(), log.string(), ": step ",
+                steps.size(), " has no number ", name, "; the file is damaged");
+        values.push_back(entry.at(name));
+      }
     }
   }
   // The last evaluation stands at the end of the last epoch.

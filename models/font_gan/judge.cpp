@@ -1,7 +1,7 @@
 #include "models/font_gan/judge.h"
 
 #include <algorithm>
-#include <cstring>
+#include <sstream>
 
 #include "engine/io/safetensors.h"
 #include "engine/ops/reduce.h"
@@ -10,6 +10,7 @@
 #include "engine/optim/adam.h"
 #include "engine/optim/schedule.h"
 #include "engine/run/console.h"
+#include "engine/run/machine.h"
 #include "eval/metrics.h"
 #include "eval/precision_recall.h"
 
@@ -17,6 +18,7 @@ namespace etude::font_gan {
 namespace {
 
 constexpr std::uint64_t kSeed = 641;  // of the classifier: the judge is the same for every run
+constexpr int kRecipe = 1;            // changes with the network and its training
 constexpr std::int64_t kBatch = 64;
 constexpr std::int64_t kRealSamples = 2000;
 constexpr int kNeighbours = 3;
@@ -55,23 +57,24 @@ Scores Scores::from_json(const Json& json) {
 
 Judge::Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
              Device device)
-    : device_(device),
-      weights_(kSeed, 0),
-      dropout_(kSeed, 1),
-      network_(dropout_, {.generator = weights_, .device = device}) {
-  const std::filesystem::path file =
-      data_dir /
-      ("classifier-" + data.hash + "-" + std::to_string(config.classifier_epochs) + ".safetensors");
+    : device_(device), weights_(kSeed, 0), dropout_(kSeed, 1) {
+  make_network();
+  // Whatever its bits depend on is in the name, so that a run's do not depend on what ran before.
+  std::ostringstream name;
+  name << "classifier-v" << kRecipe << "-" << data.hash << "-" << config.classifier_epochs << "-"
+       << name_of(device) << num_threads() << ".safetensors";
+  const std::filesystem::path file = data_dir / name.str();
   bool trained = false;
   if (std::filesystem::exists(file)) {
     try {
       const Checkpoint checkpoint = load_safetensors(file);
       State s = State::restore(checkpoint, file.string());
-      network_.state(s, "classifier");
+      network_->state(s, "classifier");
       s.finish();
       trained = true;
     } catch (const Error& error) {
       note(std::string(error.what()) + "; training the classifier again");
+      make_network();  // it may be restored in part
     }
   }
   if (!trained) {
@@ -79,10 +82,10 @@ Judge::Judge(const FontData& data, const Config& config, const std::filesystem::
     make_folder(data_dir);
     Checkpoint checkpoint;
     State s = State::collect(checkpoint);
-    network_.state(s, "classifier");
+    network_->state(s, "classifier");
     save_safetensors(file, checkpoint);
   }
-  network_.train(false);
+  network_->train(false);
   validate(data);
   require(accuracy_ >= config.classifier_target, "letter classifier: validation accuracy ",
           accuracy_, " is below classifier_target = ", config.classifier_target,
@@ -94,6 +97,13 @@ Judge::Judge(const FontData& data, const Config& config, const std::filesystem::
   real_features_ = judge(take_rows(images_tensor(data.train_images), rows)).features;
 }
 
+void Judge::make_network() {
+  weights_ = Generator(kSeed, 0);
+  dropout_ = Generator(kSeed, 1);
+  network_ =
+      std::make_unique<LetterClassifier>(dropout_, Init{.generator = weights_, .device = device_});
+}
+
 void Judge::train(const FontData& data, const Config& config) {
   const Tensor images = images_tensor(data.train_images);
   const Tensor labels =
@@ -101,7 +111,7 @@ void Judge::train(const FontData& data, const Config& config) {
                    {static_cast<std::int64_t>(data.train_labels.size())});
   const std::int64_t batches = images.dim(0) / kBatch;
   const std::int64_t steps = batches * config.classifier_epochs;
-  Adam optimizer(network_, {.lr = 2e-3, .weight_decay = 1e-2});
+  Adam optimizer(*network_, {.lr = 2e-3, .weight_decay = 1e-2});
   Generator order(kSeed, 2);
   std::vector<std::int64_t> rows;
   Progress progress("letter classifier", steps);
@@ -112,7 +122,7 @@ void Judge::train(const FontData& data, const Config& config) {
     const Tensor t = to_device(take_rows(labels, batch), device_);
     optimizer.set_lr(warmup_cosine(step, 20, steps, 2e-3));
     optimizer.zero_grad();
-    const Tensor loss = cross_entropy(network_(x), t);
+    const Tensor loss = cross_entropy((*network_)(x), t);
     backward(loss);
     optimizer.step();
     progress.update(step + 1);
@@ -133,8 +143,8 @@ Judgement Judge::judge(const Tensor& images) {
   for (std::int64_t begin = 0; begin < images.dim(0); begin += kChunk) {
     const Tensor x =
         to_device(slice(images, 0, begin, std::min(images.dim(0), begin + kChunk)), device_);
-    const Tensor features = network_.features(x);
-    const Tensor probabilities = softmax(network_.logits(features));
+    const Tensor features = network_->features(x);
+    const Tensor probabilities = softmax(network_->logits(features));
     for (std::int32_t label : argmax(probabilities).to_vector<std::int32_t>()) {
       result.labels.push_back(label);
     }

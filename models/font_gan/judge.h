@@ -50,12 +50,14 @@ class Judge {
   const std::vector<std::int64_t>& confusion() const { return confusion_; }
 
  private:
+  /// The network with its initial weights.
+  void make_network();
   void train(const FontData& data, const Config& config);
   void validate(const FontData& data);
 
   Device device_;
   Generator weights_, dropout_;
-  LetterClassifier network_;
+  std::unique_ptr<LetterClassifier> network_;
   std::vector<float> real_features_;  // [M, 128] of training images, a fixed random choice
   double accuracy_ = 0;
   std::vector<std::int64_t> confusion_;

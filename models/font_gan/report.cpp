@@ -68,19 +68,26 @@ std::string mean_and_sd(const std::vector<double>& values, int decimals) {
   return number(m.mean, decimals) + " ± " + number(m.sd, decimals);
 }
 
-std::vector<RunResult> read_runs(const fs::path& folder, const Json& names) {
-  std::vector<RunResult> runs;
-  for (const std::string name : names) {
-    const Json result = read_json(folder / name / "result.json");
-    RunResult run;
-    run.name = name;
+RunResult read_run(const fs::path& folder, const std::string& name) {
+  const fs::path file = folder / name / "result.json";
+  const Json result = read_json(file);
+  RunResult run;
+  run.name = name;
+  try {
     run.variant = result.at("variant");
     run.scores = Scores::from_json(result.at("scores"));
     run.epochs = result.at("epochs");
     if (!result.at("train_seconds").is_null()) run.train_seconds = result.at("train_seconds");
-    run.history = History::read(folder / name / "log.jsonl");
-    runs.push_back(std::move(run));
+  } catch (const Json::exception& error) {
+    fail(file.string(), ": not a result of this program: ", error.what());
   }
+  run.history = History::read(folder / name / "log.jsonl");
+  return run;
+}
+
+std::vector<RunResult> read_runs(const fs::path& folder, const Json& names) {
+  std::vector<RunResult> runs;
+  for (const std::string name : names) runs.push_back(read_run(folder, name));
   return runs;
 }
 
@@ -110,6 +117,7 @@ Json table_json(const std::vector<RunResult>& runs) {
     Json row{{"row", reference.row},
              {"source", "reference"},
              {"variant", reference.variant},
+             {"samples", 1000},
              {"coverage_any", reference.coverage_any}};
     if (!std::isnan(reference.top_share)) row["top_share"] = reference.top_share;
     rows.push_back(row);
@@ -136,11 +144,12 @@ Table comparison_table(const std::vector<RunResult>& runs) {
   Table table;
   table.columns = {"run"};
   for (const Measure& measure : kMeasures) table.columns.emplace_back(measure.title);
-  table.columns.insert(table.columns.end(), {"not covered", "seeds", "train (s)"});
+  table.columns.insert(table.columns.end(), {"not covered", "samples", "seeds", "train (s)"});
   for (const Reference& reference : kReferences) {
     std::vector<std::string> row{reference.row, std::to_string(reference.coverage_any), "", "",
                                  number(reference.top_share, 3)};
     row.resize(table.columns.size());
+    row[row.size() - 3] = "1000";
     table.rows.push_back(row);
   }
   for (const std::string& variant : variants_of(runs)) {
@@ -152,6 +161,7 @@ Table comparison_table(const std::vector<RunResult>& runs) {
       row.push_back(mean_and_sd(values, measure.decimals));
     }
     row.push_back(mine[0]->scores.uncovered.empty() ? "none" : mine[0]->scores.uncovered);
+    row.push_back(std::to_string(mine[0]->scores.samples));
     row.push_back(std::to_string(mine.size()));
     row.push_back(number(mine[0]->train_seconds, 0));
     table.rows.push_back(row);
@@ -214,14 +224,14 @@ void coverage_figures(Report& page, const std::vector<RunResult>& runs) {
 void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
   page.section("Run " + run.name);
   const auto show = [&](const char* pattern, const char* caption) {
-    std::map<std::string, fs::path> files;  // by name: in order of epochs
+    std::map<std::string, fs::path> files;  // by name, so by epoch (of up to four digits)
     for (const auto& entry : fs::directory_iterator(folder / run.name)) {
       const std::string file = entry.path().filename().string();
       if (file.starts_with(pattern) && file.ends_with(".png")) files[file] = entry.path();
     }
     for (const auto& [file, path] : files) {
       const std::string bytes = read_text_file(path);
-      const std::string epoch = file.substr(file.find('-') + 1, 3);
+      const std::string epoch = file.substr(file.find('-') + 1);
       page.image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
                  std::string(caption) + ", epoch " + std::to_string(std::stoi(epoch)), false);
     }
@@ -277,7 +287,9 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
 
 }  // namespace
 
-fs::path write_report(const fs::path& folder, Json summary) {
+namespace {
+
+fs::path write_page(const fs::path& folder, Json summary) {
   const std::vector<RunResult> runs = read_runs(folder, summary.at("runs"));
   summary["table"] = table_json(runs);
   write_json(folder / "summary.json", summary);
@@ -327,6 +339,16 @@ fs::path write_report(const fs::path& folder, Json summary) {
   page.details("Settings", summary.at("config").get<std::string>());
   page.write(folder / "report.html");
   return folder / "report.html";
+}
+
+}  // namespace
+
+fs::path write_report(const fs::path& folder, Json summary) {
+  try {
+    return write_page(folder, std::move(summary));
+  } catch (const Json::exception& error) {
+    fail((folder / "summary.json").string(), ": not a summary of this program: ", error.what());
+  }
 }
 
 }  // namespace etude::font_gan

@@ -136,6 +136,7 @@ class Run {
     require(n >= config.batch, "font_gan: batch = ", config.batch, " is larger than the ", n,
             " training images");
     steps_per_epoch_ = n / config.batch;
+    image_epochs_ = config.image_epoch_list();
   }
 
   TrainingJob job() {
@@ -180,8 +181,14 @@ class Run {
     const auto values = concat(pending_, 0).to_vector<float>();
     constexpr std::size_t kValues = std::size(kStepValues);
     for (std::size_t i = 0; i < pending_.size(); ++i) {
-      Json entry{{"step", first_pending_ + static_cast<std::int64_t>(i) + 1}};
-      for (std::size_t k = 0; k < kValues; ++k) entry[kStepValues[k]] = values[i * kValues + k];
+      const std::int64_t step = first_pending_ + static_cast<std::int64_t>(i) + 1;
+      Json entry{{"step", step}};
+      for (std::size_t k = 0; k < kValues; ++k) {
+        const float value = values[i * kValues + k];
+        require(std::isfinite(value), "font_gan: ", kStepValues[k], " is no longer finite at step ",
+                step, "; lower lr, or look for the cause with ETUDE_ANOMALY=1");
+        entry[kStepValues[k]] = value;
+      }
       log.append(entry);
     }
     const float* last = values.data() + values.size() - kValues;
@@ -189,19 +196,15 @@ class Run {
     std::snprintf(text, sizeof text, "D %.3f  G %.3f", last[0], last[1]);
     status_ = text + scores_text_;
     pending_.clear();
-    require(std::isfinite(last[0]) && std::isfinite(last[1]),
-            "font_gan: the losses are no longer "
-            "finite at step ",
-            first_pending_, "; lower lr, or look for the cause with ETUDE_ANOMALY=1");
   }
 
   void end_epoch(std::int64_t epoch, JsonLog& log) {
     flush(log);
     const bool last = epoch == config_.epochs;
     if (epoch % config_.eval_every == 0 || last) evaluate(epoch, log);
-    for (const std::string& number : split(config_.image_epochs, ',')) {
-      if (number == std::to_string(epoch) || last) return draw(epoch);
-    }
+    const bool chosen =
+        std::find(image_epochs_.begin(), image_epochs_.end(), epoch) != image_epochs_.end();
+    if (chosen || last) draw(epoch);
   }
 
   void evaluate(std::int64_t epoch, JsonLog& log) {
@@ -230,7 +233,7 @@ class Run {
 
   void draw(std::int64_t epoch) {
     char number[16];
-    std::snprintf(number, sizeof number, "%03d", static_cast<int>(epoch));
+    std::snprintf(number, sizeof number, "%04d", static_cast<int>(epoch));
     const Tensor samples = gan_.samples(config_.eval_samples);
     write_alphabet(folder_ / ("alphabet-" + std::string(number) + ".png"), samples, judge_);
     const std::vector<float> first =
@@ -254,6 +257,7 @@ class Run {
   Device device_;
   Gan gan_;
   Tensor images_, labels_;  // on the CPU
+  std::vector<std::int64_t> image_epochs_;
   std::int64_t steps_per_epoch_ = 0;
   std::int64_t epoch_ = -1, first_pending_ = 0;
   std::vector<std::int64_t> subset_, rows_;  // image numbers; rows_: in this epoch's order

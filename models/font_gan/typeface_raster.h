@@ -48,7 +48,7 @@ class Typeface {
   ~Typeface();
   Typeface(Typeface&&) noexcept;
 
-  /// LetterDraws `letter` (0 = A) with the exact area coverage of each pixel into `pixels`
+  /// Draws `letter` (0 = A) with the exact area coverage of each pixel into `pixels`
   /// [letter_image_size, letter_image_size], rows from the top: 0 paper, 255 ink.
   void draw(int letter, const LetterStyle& style, LetterDraws& draws,
             std::span<std::uint8_t> pixels) const;

@@ -42,7 +42,7 @@ std::vector<std::filesystem::path> font_folders();
 std::vector<std::filesystem::path> find_typefaces(
     const std::vector<std::filesystem::path>& folders);
 
-/// LetterDraws the data set from `seed` with the fonts of find_typefaces(), letter by letter, face
+/// Draws the data set from `seed` with the fonts of find_typefaces(), letter by letter, face
 /// by face. Kept as data_dir/typefaces-<seed>-<recipe>.npz, where <recipe> changes with the font
 /// files, the rasteriser and this code's version; a damaged file there is made anew, and one that
 /// cannot be written does without; both are told in FontData::notes.

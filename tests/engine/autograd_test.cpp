@@ -41,6 +41,42 @@ TEST_SUITE("autograd") {
     CHECK(y.grad().item() == 17);
   }
 
+  TEST_CASE("a gradient that an op hands to several inputs is not shared by leaves") {
+    // add gives one dy to h and k; x then gets more, which must not reach w.
+    Tensor x = leaf({1, 2}), w = leaf({0, 0});
+    const Tensor h = exp(w), k = square(x);
+    backward(sum(square(x + h + k)));
+    CHECK(w.grad().to_vector<float>() == std::vector<float>{6, 14});
+    CHECK(x.grad().to_vector<float>() == std::vector<float>{18, 70});
+  }
+
+  TEST_CASE("a backward that returns another shape is an error, not a wrong gradient") {
+    Tensor x = leaf({1, 2});
+    const Tensor y = record("bad", square(x).detach(), {x},
+                            [](const Tensor& dy, Needs) { return Grads{sum(dy)}; });
+    CHECK_THROWS_WITH_AS(backward(sum(y)),
+                         "backward of bad: input 0 has shape [2], its gradient []", Error);
+  }
+
+  TEST_CASE("an in-place change of a result that its gradient needs is an error") {
+    Tensor x = leaf({1});
+    Tensor y = tanh(x);
+    {
+      const NoGrad no_grad;
+      y.fill_(0);
+    }
+    CHECK_THROWS_AS(backward(sum(y)), Error);
+    Tensor z = sigmoid(x);
+    CHECK_THROWS_AS(add_(z, x), Error);
+  }
+
+  TEST_CASE("cast carries the gradient back to the input's dtype") {
+    Tensor x = leaf({3});
+    backward(sum(square(cast(x, DType::f64))));
+    CHECK(x.grad().dtype() == DType::f32);
+    CHECK(x.grad().item() == 6);
+  }
+
   TEST_CASE("detach and NoGrad cut the graph") {
     Tensor x = leaf({2});
     CHECK_FALSE(square(x).detach().requires_grad());
@@ -75,10 +111,11 @@ TEST_SUITE("autograd") {
     Tensor x = leaf({1});
     const Tensor y = sum(square(x));
     backward(y);
-    CHECK_THROWS_WITH_AS(backward(y),
-                         "backward: the graph behind reshape was already used and released; pass "
-                         "retain_graph to the first backward",
-                         Error);
+    CHECK_THROWS_WITH_AS(
+        backward(y),
+        "backward: the graph behind reshape was already used and released; the first "
+        "time, pass retain_graph to backward or create_graph to grad",
+        Error);
     CHECK_THROWS_AS(backward(Tensor::ones({1})), Error);
     CHECK_THROWS_AS(backward(square(leaf({1, 2}))), Error);
     const Tensor z = sum(square(x));

@@ -39,7 +39,7 @@ TEST_SUITE("checkpoint") {
     saved.tensors["i32"] = Tensor::full({1}, -7, DType::i32);
     saved.tensors["u8"] = Tensor::full({5}, 255, DType::u8);
     saved.tensors["scalar"] = Tensor::full({}, 3);
-    saved.tensors["empty"] = Tensor::empty({0, 4});
+    saved.tensors["empty"] = Tensor::empty({1000000, 0});
     saved.info["note"] = "quotes \" and\nlines";
     save_safetensors(folder.path / "a.safetensors", saved);
     const Checkpoint loaded = load_safetensors(folder.path / "a.safetensors");
@@ -72,6 +72,32 @@ TEST_SUITE("checkpoint") {
     CHECK_THROWS_WITH_AS(load_safetensors(file), doctest::Contains(file.c_str()), Error);
     CHECK_THROWS_WITH_AS(load_safetensors(folder.path / "none"), doctest::Contains("no such file"),
                          Error);
+  }
+
+  TEST_CASE("tensors that overlap are refused") {
+    const TemporaryFolder folder;
+    const fs::path file = folder.path / "a.safetensors";
+    const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                               R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+    std::string bytes(8, '\0');
+    bytes[0] = static_cast<char>(header.size());
+    write_bytes(file, bytes + header + std::string(16, 'x'));
+    CHECK_THROWS_WITH_AS(load_safetensors(file), doctest::Contains("overlap"), Error);
+  }
+
+  TEST_CASE("two parts or tensors of one name are refused") {
+    Generator random(1, 1);
+    struct Twice : Module {
+      explicit Twice(Init init)
+          : a(*this, "fc", {.in = 1, .out = 1}, init), b(*this, "fc", {.in = 1, .out = 1}, init) {}
+      Linear a, b;
+    };
+    CHECK_THROWS_AS(Twice({.generator = random}), Error);
+    Checkpoint checkpoint;
+    State collect = State::collect(checkpoint);
+    Tensor t = Tensor::ones({1});
+    collect.tensor("t", t);
+    CHECK_THROWS_WITH_AS(collect.tensor("t", t), "checkpoint: two tensors are named t", Error);
   }
 
   TEST_CASE("restoring another model says what differs") {

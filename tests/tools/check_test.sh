@@ -34,6 +34,7 @@ bound='is not checked on the host; make .launch_bound\(kThreads\);. the first'
 expect kernels/a/a.cu "$kernel\n  y[0] = n;\n}\n" "^kernels/a/a.cu:1: kernel.s bound $bound"
 expect kernels/a/a.cu "$kernel\n  launch_bound(256);\n}\n" "^kernels/a/a.cu:1: kernel.s bound $bound"
 expect kernels/a/a.cu "$kernel\n  // why\n  launch_bound(kThreads);\n}\n" ' 0 violations'
+expect kernels/a/a.cu '__global__ void k(float* y) {\n  y[0] = 1;\n}\n' '^kernels/a/a.cu:1: kernel without launch bounds;'
 expect kernels/a/a.cu 'void f() {\n  k<<<1, 2>>>();\n}\n' '^kernels/a/a.cu:2: raw kernel launch;'
 expect kernels/a/a.cu 'void f() { cudaMalloc(p, 1); }\n' '^kernels/a/a.cu:1: raw device memory;'
 expect kernels/a/a.cu 'extern __shared__ float x[];\n' '^kernels/a/a.cu:1: raw dynamic shared memory;'

@@ -39,7 +39,12 @@ expect "none.safetensors: no such file" "$ETUDE_BIN" sample font_gan --checkpoin
 expect "unknown variant wgan" "$ETUDE_BIN" reproduce font_gan --set variants=wgan --out "$work/r"
 expect "not a run folder" "$ETUDE_BIN" train font_gan --resume "$work"
 expect "summary.json: cannot be opened" "$ETUDE_BIN" report font_gan "$work"
-expect "ee641" "${train[@]}" --set data=ee641
+unset ETUDE_DATA_MIRROR
+expect "ee641" "${train[@]}" --set data=ee641 --out "$work/e"
+expect "is named twice" "$ETUDE_BIN" reproduce font_gan --set variants=vanilla,vanilla --out "$work/r"
+expect "unknown variant" "$ETUDE_BIN" reproduce font_gan --set variants=vanilla,, --out "$work/r"
+expect "is not a list of whole numbers" "${train[@]}" --set image_epochs=1,x --out "$work/i"
+expect "--out does not apply" "$ETUDE_BIN" report font_gan "$work" --out "$work/r"
 
 # Fonts that are not there.
 ETUDE_FONT_DIR="$work/nofonts" expect "tools/setup" "${train[@]}" --out "$work/f"

@@ -42,7 +42,7 @@ done
 [[ -f "$work/killed/config.toml" ]] || "$ETUDE_BIN" train font_gan "${settings[@]}" --out "$work/killed" 2>/dev/null
 "$ETUDE_BIN" train font_gan --resume "$work/killed" --data "$work/data" --device cpu >/dev/null 2>"$work/err" || {
   echo "last resume failed:"; cat "$work/err"; exit 1; }
-for file in last.safetensors best.safetensors log.jsonl coverage.json alphabet-024.png; do
+for file in last.safetensors best.safetensors log.jsonl coverage.json alphabet-0024.png; do
   cmp "$work/whole/$file" "$work/killed/$file"
   cmp "$work/whole/$file" "$work/timed/$file"
 done

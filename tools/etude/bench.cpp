@@ -9,6 +9,7 @@
 #include "engine/allocator.h"
 #include "engine/build_id.h"
 #include "engine/error.h"
+#include "engine/run/console.h"
 #include "engine/run/machine.h"
 #include "engine/run/run_folder.h"
 
@@ -16,10 +17,6 @@ namespace etude {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 #ifdef __AVX512F__
 constexpr int kLanes = 16;

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
+#include <map>
+#include <set>
 
 #include "engine/autograd.h"
 #include "engine/build_id.h"
@@ -49,6 +51,28 @@ Device parse_device(const std::string& name) {
   return Device::gpu;
 }
 
+/// What each command takes; anything else given would be ignored, so it is refused.
+const std::map<std::string, std::set<std::string>> kCommandOptions = {
+    {"info", {}},
+    {"train", {"--preset", "--set", "--seed", "--device", "--out", "--data", "--resume"}},
+    {"sample", {"--checkpoint", "--seed", "--device", "--out"}},
+    {"eval", {"--checkpoint", "--seed", "--device", "--out", "--data"}},
+    {"reproduce", {"--preset", "--set", "--seed", "--device", "--out", "--data"}},
+    {"report", {}},
+    {"bench", {"--preset", "--set", "--device", "--steps", "--networks", "--json"}},
+};
+
+void check_options(const Arguments& arguments, const std::string& command) {
+  const auto known = kCommandOptions.find(command);
+  require(known != kCommandOptions.end(), "unknown command ", command, "; see etude --help");
+  for (const auto& [option, values] : arguments.options) {
+    require(known->second.contains(option), "etude ", command, ": ", option,
+            " does not apply; see etude --help");
+  }
+  require(!arguments.has("--resume") || !arguments.has("--preset"),
+          "--resume continues with the run's own settings; --preset does not apply");
+}
+
 Options options_from(const Arguments& arguments) {
   Options options;
   options.preset = arguments.value("--preset", options.preset);
@@ -61,7 +85,8 @@ Options options_from(const Arguments& arguments) {
             "--seed must be a whole number from 0 to 2^62, not ", text);
     options.seed = seed;
   }
-  options.device = parse_device(arguments.value("--device", "auto"));
+  options.device_name = arguments.value("--device", "auto");
+  options.device = parse_device(options.device_name);
   options.out = arguments.value("--out");
   options.resume = arguments.value("--resume");
   options.checkpoint = arguments.value("--checkpoint");
@@ -98,8 +123,10 @@ int run(int argc, char** argv) {
     require(arguments.words.size() <= count, "etude ", command, ": unexpected ",
             arguments.words.back(), "; see etude --help");
   };
+  check_options(arguments, command);
   const Options options = options_from(arguments);
-  const AnomalyMode anomaly(std::getenv("ETUDE_ANOMALY") != nullptr);
+  const char* anomaly_wanted = std::getenv("ETUDE_ANOMALY");
+  const AnomalyMode anomaly(anomaly_wanted && std::string(anomaly_wanted) != "0");
   if (command == "info") {
     no_more_than(1);
     info();
@@ -126,13 +153,11 @@ int run(int argc, char** argv) {
   } else if (command == "report") {
     no_more_than(3);
     std::cout << find_experiment(word(1, "MODEL")).report(word(2, "FOLDER")).string() << std::endl;
-  } else if (command == "bench") {
+  } else {
     no_more_than(3);
     require(word(1, "what to time") == "step", "etude bench ", arguments.words[1],
             ": unknown bench; see etude --help");
     bench_step(find_experiment(word(2, "MODEL")), options, arguments);
-  } else {
-    fail("unknown command ", command, "; see etude --help");
   }
   return 0;
 }

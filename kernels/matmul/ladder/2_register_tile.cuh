@@ -20,11 +20,11 @@ constexpr int kRegisterThreads = kThreadsAlong * kThreadsAlong;
 /// c[i,m,n] = alpha * sum_k a[i,m,k] * b[i,k,n] + beta * c[i,m,n]
 /// shapes  a: [batch, M, K], b: [batch, K, N] strided, c: [batch, M, N] contiguous
 /// dtype   T storage, compute_t<T> accumulation
-/// launch  grid = 128 x 128 tiles of c, block = 256, shared = two tiles (8.4 KB), 2 barriers per
-/// step edges   tiles over the edge are filled with zeros; K = 0 gives beta * c error   K
-/// roundings, in ascending order of k: as the naive rung cost    2 * batch * M * N * K flops; each
-/// operand element is loaded M / 128 or N / 128 times source  Volkov & Demmel, "Benchmarking GPUs
-/// to tune dense linear algebra", SC 2008
+/// launch  grid = 128 x 128 tiles of c, block = 256, shared = two tiles (8.4 KB), 2 barriers a step
+/// edges   tiles over the edge are filled with zeros; K = 0 gives beta * c
+/// error   K roundings, in ascending order of k: as the naive rung
+/// cost    2 * batch * M * N * K flops; an operand element is loaded M / 128 or N / 128 times
+/// source  Volkov & Demmel, "Benchmarking GPUs to tune dense linear algebra", SC 2008
 template <class T>
 __global__ void __launch_bounds__(kRegisterThreads)
     matmul_register_tile(MatmulProblem p, const T* a, const T* b, T* c, compute_t<T> alpha,
