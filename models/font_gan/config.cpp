@@ -29,7 +29,7 @@ constexpr Switch kSwitches[] = {{"feature_matching", &Config::feature_matching},
 void Config::choose_variant(const std::string& variant) {
   for (const Switch& s : kSwitches) this->*s.flag = false;
   if (variant == "vanilla") return;
-  for (const std::string& part : split(variant, '+')) {
+  for (const std::string& part : split(variant + "+", '+')) {
     const Switch* found = nullptr;
     std::string known = "vanilla";
     for (const Switch& s : kSwitches) {

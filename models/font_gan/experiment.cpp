@@ -27,6 +27,9 @@ Config configured(const Options& options) {
                    "models/font_gan/configs/" + options.preset + ".toml");
   for (const std::string& assignment : options.sets) fields.set(assignment);
   if (options.seed) config.seed = static_cast<std::int64_t>(*options.seed);
+  // Lists are checked before any work begins.
+  config.variant_list();
+  config.image_epoch_list();
   return config;
 }
 

@@ -52,7 +52,8 @@ ETUDE_FONT_DIR="$work/nofonts" expect "tools/setup" "${train[@]}" --out "$work/f
 # A good run, then its checkpoint truncated, replaced, or of another kind.
 "${train[@]}" --out "$work/run" >/dev/null 2>"$work/err" || { cat "$work/err"; exit 1; }
 expect "holds a run already" "${train[@]}" --out "$work/run"
-expect "do not apply" "${train[@]}" --resume "$work/run" --set epochs=9
+expect "do not apply" "$ETUDE_BIN" train font_gan --resume "$work/run" --set epochs=9
+expect "--preset does not apply" "$ETUDE_BIN" train font_gan --resume "$work/run" --preset full
 head -c 1000 "$work/run/best.safetensors" >"$work/short.safetensors"
 expect "short.safetensors" "$ETUDE_BIN" sample font_gan --checkpoint "$work/short.safetensors"
 cp "$0" "$work/foreign.safetensors"
