@@ -28,16 +28,19 @@ std::string machine_description() {
       break;
     }
   }
+#ifdef ETUDE_HAVE_ONEDNN
+  const char* products = "oneDNN";
+#else
+  const char* products = "no oneDNN";
+#endif
+#ifdef _OPENMP
+  const char* threading = "OpenMP";
+#else
+  const char* threading = "no OpenMP";
+#endif
   std::ostringstream text;
   text << model << ", " << num_threads() << (num_threads() == 1 ? " thread" : " threads")
-       << ", g++ " << __VERSION__
-       << (
-#ifdef ETUDE_HAVE_ONEDNN
-              ", oneDNN"
-#else
-              ", no oneDNN"
-#endif
-          );
+       << ", g++ " << __VERSION__ << ", " << threading << ", " << products;
   return text.str();
 }
 

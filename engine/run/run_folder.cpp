@@ -100,6 +100,7 @@ std::vector<Json> JsonLog::read(const fs::path& path) {
 void run_training(const fs::path& folder, const TrainingJob& job) {
   require(job.checkpoint_every > 0 && job.step && job.flush && job.state,
           "run_training: the job is incomplete");
+  stop_requested();  // from here on Ctrl-C saves
   make_folder(folder);
   const Descriptor lock(folder / "lock", O_RDWR | O_CREAT);
   require(flock(lock.value, LOCK_EX | LOCK_NB) == 0, folder.string(),

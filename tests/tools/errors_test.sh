@@ -5,12 +5,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
 
-# expect TEXT COMMAND...: exit code 2, exactly one line, which holds TEXT.
+# expect TEXT COMMAND...: exit code 2, exactly one line of error, which holds TEXT. (A slow build may
+# print progress before it.)
 expect() {
   local text=$1 status=0
   shift
   "$@" >"$work/out" 2>"$work/err" || status=$?
-  if [[ $status -ne 2 || $(grep -vc '^simt runs' "$work/err") -ne 1 ]] || ! grep -qF -- "$text" "$work/err"; then
+  if [[ $status -ne 2 || $(grep -c '^etude: ' "$work/err") -ne 1 ]] ||
+    ! tail -n 1 "$work/err" | grep -F -- "$text" | grep -q '^etude: '; then
     echo "FAIL (exit $status): $*"
     echo "  expected one line with: $text"
     sed 's/^/  got: /' "$work/err"

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Ctrl-C during training saves, says how to go on, and exits with 130; that command goes on.
+# ETUDE_BIN: the program.
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+settings=(--preset smoke --device cpu --data "$work/data" --set epochs=2000 --set eval_every=2000
+          --set checkpoint_every=100000)
+
+# interrupted COMMAND...: starts it, sends SIGINT once it trains, checks how it ends.
+interrupted() {
+  local status=0
+  "$@" >/dev/null 2>"$work/err" &
+  local pid=$!
+  for _ in $(seq 300); do
+    sleep 0.1
+    # The log appears when training begins; from then on Ctrl-C saves.
+    if [[ -e "$work/run/log.jsonl" ]]; then sleep 1; break; fi
+  done
+  kill -INT "$pid"
+  (sleep 120; kill -KILL "$pid" 2>/dev/null) &
+  local watchdog=$!
+  wait "$pid" || status=$?
+  kill "$watchdog" 2>/dev/null || true
+  if [[ $status -ne 130 ]] || ! grep -q 'everything is saved, continue with: etude train font_gan --resume' "$work/err"; then
+    echo "exit code $status:"; cat "$work/err"; exit 1
+  fi
+}
+
+interrupted "$ETUDE_BIN" train font_gan "${settings[@]}" --out "$work/run"
+[[ -s "$work/run/last.safetensors" && -s "$work/run/log.jsonl" ]]
+before=$(wc -l <"$work/run/log.jsonl")
+read -r -a command <<<"$(sed -n 's/.*continue with: etude //p' "$work/err")"
+interrupted "$ETUDE_BIN" "${command[@]}"
+after=$(wc -l <"$work/run/log.jsonl")
+((after > before)) || { echo "the resumed run did not go on: $before, $after steps"; exit 1; }
+echo "interrupted after $before steps, resumed, interrupted after $after"
