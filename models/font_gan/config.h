@@ -38,7 +38,8 @@ struct Config {
     f("seed", &seed, "of every random number of the run", 0);
     f("epochs", &epochs, "passes over the training images", 1);
     f("batch", &batch, "images per step", 2);
-    f("train_images", &train_images, "use only so many of them (0: all)", 0);
+    f("train_images", &train_images, "train only on so many of them, the classifier too (0: all)",
+      0);
     f("lr", &lr, "learning rate of both networks", 0);
     f("beta1", &beta1, "of Adam", 0, 1);
     f("beta2", &beta2, "of Adam", 0, 1);

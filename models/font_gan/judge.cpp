@@ -62,7 +62,7 @@ Judge::Judge(const FontData& data, const Config& config, const std::filesystem::
   // Whatever its bits depend on is in the name, so that a run's do not depend on what ran before.
   std::ostringstream name;
   name << "classifier-v" << kRecipe << "-" << data.hash << "-" << config.classifier_epochs << "-"
-       << name_of(device) << num_threads() << ".safetensors";
+       << config.train_images << "-" << name_of(device) << num_threads() << ".safetensors";
   const std::filesystem::path file = data_dir / name.str();
   bool trained = false;
   if (std::filesystem::exists(file)) {
@@ -109,14 +109,25 @@ void Judge::train(const FontData& data, const Config& config) {
   const Tensor labels =
       Tensor::from(std::vector<std::int32_t>(data.train_labels.begin(), data.train_labels.end()),
                    {static_cast<std::int64_t>(data.train_labels.size())});
-  const std::int64_t batches = images.dim(0) / kBatch;
+  // The images lie letter by letter; a part of them is a fixed random choice.
+  std::vector<std::int64_t> subset = Generator(kSeed, 4).permutation(images.dim(0));
+  if (config.train_images > 0) {
+    subset.resize(std::min(subset.size(), static_cast<std::size_t>(config.train_images)));
+  }
+  const auto n = static_cast<std::int64_t>(subset.size());
+  require(n >= kBatch, "font_gan: train_images = ", n, " is less than the classifier's batch of ",
+          kBatch);
+  const std::int64_t batches = n / kBatch;
   const std::int64_t steps = batches * config.classifier_epochs;
   Adam optimizer(*network_, {.lr = 2e-3, .weight_decay = 1e-2});
   Generator order(kSeed, 2);
   std::vector<std::int64_t> rows;
   Progress progress("letter classifier", steps);
   for (std::int64_t step = 0; step < steps; ++step) {
-    if (step % batches == 0) rows = order.permutation(images.dim(0));
+    if (step % batches == 0) {
+      rows.clear();
+      for (std::int64_t i : order.permutation(n)) rows.push_back(subset[i]);
+    }
     const std::span batch(rows.data() + step % batches * kBatch, kBatch);
     const Tensor x = to_device(take_rows(images, batch), device_);
     const Tensor t = to_device(take_rows(labels, batch), device_);
