@@ -46,8 +46,8 @@ struct Measure {
   int decimals;
 };
 constexpr Measure kMeasures[] = {
-    {"any /26", "coverage_any", [](const Scores& s) { return double(s.coverage_any); }, 1},
-    {"covered /26", "coverage", [](const Scores& s) { return double(s.coverage); }, 1},
+    {"any", "coverage_any", [](const Scores& s) { return double(s.coverage_any); }, 1},
+    {"covered", "coverage", [](const Scores& s) { return double(s.coverage); }, 1},
     {"KL", "kl", [](const Scores& s) { return s.kl; }, 3},
     {"top share", "top_share", [](const Scores& s) { return s.top_share; }, 3},
     {"confident", "confident", [](const Scores& s) { return s.confident; }, 3},
@@ -254,8 +254,9 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
   page.figure(draw(LinePlot{.title = "Loss ratio, generator / discriminator",
                             .x_label = "epoch",
                             .y_label = "ratio",
-                            .series = {series("G / D", ratio)}}),
-              "The reference reports read collapse from this ratio.");
+                            .series = {series("G / D", ratio)},
+                            .log_y = true}),
+              "Logarithmic. The reference reports read collapse from this ratio.");
   page.figure(draw(LinePlot{.title = "Gradient norms",
                             .x_label = "epoch",
                             .y_label = "L2 norm",
@@ -306,7 +307,8 @@ fs::path write_page(const fs::path& folder, Json summary) {
   page.summary(text);
   page.section("Result");
   page.text(
-      "any: letters with at least one sample, the coursework's measure. covered: letters that at "
+      "any: letters of 26 with at least one sample, the coursework's measure. covered: letters "
+      "that at "
       "least 1 % of the samples show at classifier confidence 0.9 or more. KL: of the histogram "
       "of letters to the uniform one, nats. confident: share of samples at confidence 0.9 or "
       "more. precision, recall: k-NN, k = 3, on classifier features.");
