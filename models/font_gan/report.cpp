@@ -144,7 +144,7 @@ Table comparison_table(const std::vector<RunResult>& runs) {
   Table table;
   table.columns = {"run"};
   for (const Measure& measure : kMeasures) table.columns.emplace_back(measure.title);
-  table.columns.insert(table.columns.end(), {"not covered", "samples", "seeds", "train (s)"});
+  table.columns.insert(table.columns.end(), {"not covered", "samples", "seeds", "s"});
   for (const Reference& reference : kReferences) {
     std::vector<std::string> row{reference.row, std::to_string(reference.coverage_any), "", "",
                                  number(reference.top_share, 3)};
@@ -315,7 +315,7 @@ fs::path write_page(const fs::path& folder, Json summary) {
   page.text(
       "The reports counted with a classifier that hashes pixel statistics, so their numbers are "
       "those reported, not measures of coverage; ours is a trained network (below). Letters not "
-      "covered and seconds are those of the first seed.");
+      "covered and seconds of training (s) are those of the first seed.");
   page.table(comparison_table(runs));
   coverage_figures(page, runs);
   for (const RunResult& run : runs) run_figures(page, folder, run);
