@@ -53,10 +53,11 @@ struct TrainingJob {
   std::function<void(State&)> state;
 };
 
-/// All of it is required. Runs the job in `folder` from its last.safetensors if there is one, else
-/// from the start, writing last.safetensors (atomically) every checkpoint_every steps and at the
-/// end, and log.jsonl. A process killed at any moment and run again ends bit-identical to one left
-/// alone. On Ctrl-C saves and throws Interrupted. Error if another process trains in the folder.
+/// Every member of the job is required. Runs the job in `folder` from its last.safetensors if there
+/// is one, else from the start, writing last.safetensors (atomically) every checkpoint_every steps
+/// and at the end, and log.jsonl. A process killed at any moment and run again ends bit-identical
+/// to one left alone. On Ctrl-C saves and throws Interrupted. Error if another process trains in
+/// the folder.
 void run_training(const std::filesystem::path& folder, const TrainingJob& job);
 
 }  // namespace etude

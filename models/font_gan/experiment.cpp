@@ -82,10 +82,9 @@ class FontGanExperiment : public Experiment {
     fs::path folder = options.resume;
     if (folder.empty()) {
       config = configured(options);
-      folder = output_folder(options, name(), config.variant());
-      require(!fs::exists(folder / "last.safetensors"), folder.string(),
-              ": holds a run already; continue it with --resume ", folder.string(),
-              " or choose another --out");
+      require(options.out.empty() || !fs::exists(options.out / "last.safetensors"),
+              options.out.string(), ": holds a run already; continue it with --resume ",
+              options.out.string(), " or choose another --out");
     } else {
       require(fs::exists(folder / "config.toml"), folder.string(),
               ": not a run folder (no config.toml)");
@@ -97,6 +96,7 @@ class FontGanExperiment : public Experiment {
     }
     const FontData data = load_data(config, options.data_dir);
     if (options.resume.empty()) {
+      folder = output_folder(options, name(), config.variant());
       make_folder(folder);
       write_file_atomically(folder / "config.toml", config.all().to_toml());
     }
@@ -143,8 +143,8 @@ class FontGanExperiment : public Experiment {
     const auto begin = std::chrono::steady_clock::now();
     const Config config = configured(options);
     const std::vector<std::string> variants = config.variant_list();
-    const fs::path folder = output_folder(options, name(), options.preset);
     const FontData data = load_data(config, options.data_dir);
+    const fs::path folder = output_folder(options, name(), options.preset);
     make_folder(folder);
     start_or_continue(folder, config);
     Judge judge(data, config, options.data_dir, options.device);
