@@ -34,6 +34,8 @@ struct ConvRung {
   const char* idea;
   /// The operation's arguments in its order (two inputs, the output), not checked.
   void (*run)(Stream&, const View&, const View&, const View&, const ConvParams&);
+  DType dtype = DType::f32;   // of the three operands
+  double roundoff = 0x1p-24;  // unit roundoff of the factors of each product
 };
 std::span<const ConvRung> conv_rungs();
 /// The rungs of conv_transpose: the same kernels, called with other names.

@@ -29,6 +29,8 @@ struct MatmulRung {
   const char* idea;
   /// Arguments as of `matmul`, and not checked.
   void (*run)(Stream&, const View& a, const View& b, const View& c, const MatmulOptions&);
+  DType dtype = DType::f32;   // of a, b and c
+  double roundoff = 0x1p-24;  // unit roundoff of the factors of each product
 };
 /// The ladder from the bottom up; in CUDA builds with cuBLAS the last entry is "cublas".
 std::span<const MatmulRung> matmul_rungs();

@@ -34,6 +34,10 @@ class Stream {
   Device device() const { return device_; }
   /// Returns when all work queued so far has run; throws what that work raised.
   void synchronize();
+  /// Memory for the intermediate results of one operation on a GPU stream: at least `bytes` bytes,
+  /// aligned as by allocate(), of unknown contents, good until this thread's next call. It is kept
+  /// and only grows, so a repeated operation allocates nothing.
+  void* scratch(std::size_t bytes);
   /// cudaStream_t in CUDA builds, else null.
   void* native() const { return native_; }
 

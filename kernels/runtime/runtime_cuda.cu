@@ -4,6 +4,7 @@
 #include <cstring>
 #include <iostream>
 #include <sstream>
+#include <utility>
 
 #include "kernels/core/cuda.h"
 #include "kernels/simt/simt.h"
@@ -48,6 +49,26 @@ Stream& Stream::of(Device device) {
 void Stream::synchronize() {
   if (device_ == Device::gpu)
     check_cuda(cudaStreamSynchronize(static_cast<cudaStream_t>(native_)), "cudaStreamSynchronize");
+}
+
+void* Stream::scratch(std::size_t bytes) {
+  require(device_ == Device::gpu, "Stream::scratch: the stream is not the gpu's");
+  struct Memory {
+    void* data = nullptr;
+    std::size_t bytes = 0;
+    ~Memory() {
+      if (data) deallocate(Device::gpu, data);
+    }
+  };
+  static thread_local Memory memory;
+  if (bytes > memory.bytes) {
+    synchronize();  // queued work may still use the old memory
+    if (memory.data) deallocate(Device::gpu, std::exchange(memory.data, nullptr));
+    memory.bytes = 0;
+    memory.data = allocate(Device::gpu, bytes);
+    memory.bytes = bytes;
+  }
+  return memory.data;
 }
 
 void* allocate(Device device, std::size_t bytes) {

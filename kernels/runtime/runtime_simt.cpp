@@ -55,6 +55,19 @@ void Stream::synchronize() {
   if (device_ == Device::gpu) queue().run();
 }
 
+void* Stream::scratch(std::size_t bytes) {
+  require(device_ == Device::gpu, "Stream::scratch: the stream is not the gpu's");
+  struct Memory {
+    void* data = nullptr;
+    ~Memory() { deallocate(Device::gpu, data); }
+  };
+  queue();  // made before `memory`, so that it is there when that ends
+  static thread_local Memory memory;
+  // Afresh and to the byte each time: a stale or a far read shows.
+  deallocate(Device::gpu, memory.data);
+  return memory.data = allocate(Device::gpu, bytes);
+}
+
 void* allocate(Device device, std::size_t bytes) {
   void* p = nullptr;
   if (posix_memalign(&p, 64, bytes > 0 ? bytes : 1) != 0)

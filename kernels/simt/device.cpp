@@ -207,12 +207,21 @@ void* shared_memory(const void* tag, std::size_t bytes) {
 
 void* dynamic_shared_memory() { return current->block->shared.dynamic(); }
 
+unsigned lane() { return current->lane; }
+
+void check_shared(const char* operation, const void* p, int bytes, Site site) {
+  const auto size = static_cast<std::size_t>(bytes);
+  if (!current->block->shared.contains(p, size))
+    fault(operation, site, "an address is not in shared memory");
+  if (reinterpret_cast<std::uintptr_t>(p) % size)
+    fault(operation, site, "an address is not aligned to the size of the access");
+}
+
 void copy_async(void* to, const void* from, int bytes, Site site) {
   const auto size = static_cast<std::size_t>(bytes);
-  if (!current->block->shared.contains(to, size))
-    fault("asynchronous copy", site, "the destination is not in shared memory");
-  if (reinterpret_cast<std::uintptr_t>(to) % size || reinterpret_cast<std::uintptr_t>(from) % size)
-    fault("asynchronous copy", site, "an address is not aligned to the size of the copy");
+  check_shared("asynchronous copy", to, bytes, site);
+  if (reinterpret_cast<std::uintptr_t>(from) % size)
+    fault("asynchronous copy", site, "an address is not aligned to the size of the access");
   // The library's memset and memcpy, which the sanitizers see as accesses of this thread.
   std::memset(to, 0xff, size);
   current->copies.push_back({to, from, bytes, site});
