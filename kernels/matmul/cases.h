@@ -42,6 +42,11 @@ inline std::vector<Case> tests() {
       {0, 129, 127, 33, padded, padded, 1, 1},
       {0, 130, 257, 19, column, column, 1.5, 0.25},
       {0, 61, 67, 71, padded, column},
+      // Many steps along K in 16-byte runs (the others are off them), over the edge of a tile.
+      {0, 130, 136, 200},
+      {0, 136, 129, 200, column, column, 1, 0.5},
+      {0, 24, 40, 264, row, column},
+      {2, 40, 24, 264, column, row},
       {0, 17, 20, 40, repeated, row},
       {0, 20, 17, 40, row, repeated, 1, 2},
       {0, 40, 40, 40, row, row, 1, 0, 1e18},

@@ -8,9 +8,18 @@
 
 namespace etude {
 
+/// gelu is the exact x P(Z <= x), Z standard normal; gelu_tanh is GPT-2's approximation of it,
+/// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+enum class Activation : std::uint8_t { none, relu, gelu, gelu_tanh };
+
+/// c = residual + activation(alpha * a * b + beta * c + bias); a view without data is none.
 struct MatmulOptions {
   double alpha = 1;  // 0: a and b are not read
   double beta = 0;   // 0: c is not read
+  View bias = {};    // [N], c's dtype
+  Activation activation = Activation::none;
+  View residual = {};  // of c's shape and dtype, contiguous, apart from c
+  bool tf32 = false;   // f32 on the GPU may round a and b to 10 bits of mantissa: tensor cores
 };
 
 namespace cpu {
@@ -32,7 +41,7 @@ struct MatmulRung {
   DType dtype = DType::f32;   // of a, b and c
   double roundoff = 0x1p-24;  // unit roundoff of the factors of each product
 };
-/// The ladder from the bottom up; in CUDA builds with cuBLAS the last entry is "cublas".
+/// The ladder from the bottom up; in CUDA builds with cuBLAS the last entries are the library's.
 std::span<const MatmulRung> matmul_rungs();
 
 namespace detail {
@@ -56,18 +65,29 @@ inline void check_matmul(const View& a, const View& b, const View& c) {
   check_matrix("a", a);
   check_matrix("b", b);
 }
+inline void check_epilogue(const View& c, const MatmulOptions& options) {
+  const auto check = [&](const char* name, const View& x, const Dims& shape) {
+    require(!x.data || (x.dtype == c.dtype && x.shape == shape && x.contiguous()), "matmul: ", name,
+            " must be ", name_of(c.dtype), " ", shape, " without gaps, not ", name_of(x.dtype), " ",
+            x.shape, " strided by ", x.strides);
+  };
+  check("bias", options.bias, {c.dim(c.rank() - 1)});
+  check("residual", options.residual, c.shape);
+}
 }  // namespace detail
 
-/// c = alpha * a * b + beta * c.
-/// a: [(batch,) M, K], b: [(batch,) K, N], c: [(batch,) M, N] contiguous and apart from a and b;
-/// f32 | f64 (cpu). a and b: any strides of which one of the last two is 1, so a transposed operand
-/// is a permuted view; a batch stride of 0 shares one matrix. K = 0 gives beta * c.
+/// c = residual + activation(alpha * a * b + beta * c + bias).
+/// a: [(batch,) M, K], b: [(batch,) K, N], c: [(batch,) M, N] contiguous and apart from all others;
+/// f32 | bf16 (f32 sums) | f64 (cpu). a and b: any strides of which one of the last two is 1, so a
+/// transposed operand is a permuted view; a batch stride of 0 shares one matrix. K = 0 leaves the
+/// product out. bf16 is rounded once, at the store (by cuBLAS once more, before what it cannot do).
 /// Throws Error for other shapes, strides and dtypes. Source: Dongarra et al., "A set of level 3
 /// basic linear algebra subprograms", ACM TOMS 16, 1990 (xGEMM, whose rules for alpha and beta
 /// hold).
 inline void matmul(Stream& s, const View& a, const View& b, const View& c,
                    const MatmulOptions& options = {}) {
   detail::check_matmul(a, b, c);
+  detail::check_epilogue(c, options);
   (s.device() == Device::cpu ? cpu::matmul : gpu::matmul)(s, a, b, c, options);
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/matmul/problem.h"
+#include "kernels/matmul/matmul_cpu.h"
 
 #ifdef ETUDE_HAVE_ONEDNN
 #include <oneapi/dnnl/dnnl.h>
@@ -11,24 +11,43 @@ namespace {
 
 /// Up to here oneDNN's fixed cost of about 0.3 us a call outweighs its faster inner loop.
 constexpr std::int64_t kTinyProduct = 16 * 16 * 16;
+/// Of a band of c, in elements (1 MiB); but no less rows than pay for packing b again.
+constexpr std::int64_t kBandSize = 1 << 18, kMinRows = 128;
 
 void multiply_onednn(const MatmulProblem& p, const BlasMatrix& a_layout, const BlasMatrix& b_layout,
                      const View& a, const View& b, const View& c, const MatmulOptions& options) {
   const float *a_data = a.as<float>(), *b_data = b.as<float>();
   float* c_data = c.as<float>();
-  const auto multiply = [&](std::int64_t i) {
-    return dnnl_sgemm(a_layout.transposed ? 'T' : 'N', b_layout.transposed ? 'T' : 'N', p.m, p.n,
-                      p.k, static_cast<float>(options.alpha), a_data + i * p.a.batch,
-                      a_layout.leading, b_data + i * p.b.batch, b_layout.leading,
-                      static_cast<float>(options.beta), c_data + i * p.m * p.n, p.n);
-  };
+  const Epilogue<float> epilogue(options);
+  // With an epilogue c is made in bands of rows, each finished while it is in the cache.
+  const std::int64_t band = epilogue.only_scales() ? p.m : std::max(kMinRows, kBandSize / p.n);
+  const int threads = matmul_threads(p);
   // Many products: one per thread. Few: oneDNN shares out each of them.
-  const int threads = p.batch >= matmul_threads(p) ? matmul_threads(p) : 1;
+  const bool one_each = p.batch >= threads && threads > 1;
+  const auto multiply = [&](std::int64_t i) {
+    int status = dnnl_success;
+    for (std::int64_t m = 0; m < p.m; m += band) {
+      const Block at{(i * p.m + m) * p.n, 0, std::min(band, p.m - m), p.n, p.n};
+      status = std::max<int>(
+          status,
+          dnnl_sgemm(a_layout.transposed ? 'T' : 'N', b_layout.transposed ? 'T' : 'N', at.rows, p.n,
+                     p.k, epilogue.alpha, a_data + i * p.a.batch + m * p.a.row, a_layout.leading,
+                     b_data + i * p.b.batch, b_layout.leading, epilogue.beta, c_data + at.index,
+                     p.n));
+      if (epilogue.only_scales()) continue;
+#pragma omp parallel for schedule(static) num_threads(threads) if (!one_each && threads > 1)
+      for (std::int64_t r = 0; r < at.rows; ++r) {
+        const std::int64_t index = at.index + r * p.n;
+        finish_block(epilogue, c_data + index, p.n, {index, 0, 1, p.n, p.n});
+      }
+    }
+    return status;
+  };
   int status = dnnl_success;
-  if (threads == 1) {
+  if (one_each) {
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(max : status)
     for (std::int64_t i = 0; i < p.batch; ++i) status = std::max<int>(status, multiply(i));
   } else {
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(max : status)
     for (std::int64_t i = 0; i < p.batch; ++i) status = std::max<int>(status, multiply(i));
   }
   require(status == dnnl_success, "matmul: dnnl_sgemm failed with status ", status, " on ", a.shape,
@@ -40,6 +59,7 @@ void multiply_onednn(const MatmulProblem& p, const BlasMatrix& a_layout, const B
 
 void cpu::matmul(Stream& s, const View& a, const View& b, const View& c,
                  const MatmulOptions& options) {
+  if (c.dtype == DType::bf16) return matmul_widened(a, b, c, options, matmul);
 #ifdef ETUDE_HAVE_ONEDNN
   const MatmulProblem p = matmul_problem(a, b, c, options);
   const BlasMatrix a_layout(p.a, p.m, p.k), b_layout(p.b, p.k, p.n);

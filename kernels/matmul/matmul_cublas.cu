@@ -4,7 +4,9 @@
 
 #include <cublas_v2.h>
 
-#include "kernels/matmul/ladder/2_register_tile.cuh"
+#include "kernels/core/cuda.h"
+#include "kernels/matmul/epilogue.h"
+#include "kernels/matmul/problem.h"
 
 namespace etude {
 namespace {
@@ -26,30 +28,59 @@ class CublasHandle {
   cublasHandle_t handle_ = nullptr;
 };
 
+constexpr int kFinishThreads = 256;
+
 }  // namespace
+
+/// c[i] = residual[i] + activation(c[i] + bias[i % N]): what cuBLAS leaves to do
+/// shapes  c: [batch, M, N] contiguous                      dtype   T storage, compute_t<T>
+/// launch  grid-stride, block = 256
+/// edges   any extent
+/// error   that of the activation; bf16 is rounded a second time
+/// cost    2 * size * sizeof(T) bytes, and as much again for a residual; memory bound
+template <class T>
+__global__ void __launch_bounds__(kFinishThreads)
+    matmul_finish(T* c, std::int64_t size, std::int64_t columns, Epilogue<T> epilogue) {
+  launch_bound(kFinishThreads);
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * kFinishThreads;
+  for (std::int64_t i = blockIdx.x * std::int64_t{kFinishThreads} + threadIdx.x; i < size;
+       i += stride) {
+    c[i] = static_cast<T>(epilogue.finish(static_cast<compute_t<T>>(c[i]), i, i % columns));
+  }
+}
 
 void matmul_cublas(Stream& s, const View& a, const View& b, const View& c,
                    const MatmulOptions& options) {
   const MatmulProblem p = matmul_problem(a, b, c, options);
   if (p.empty()) return;
   const BlasMatrix a_layout(p.a, p.m, p.k), b_layout(p.b, p.k, p.n);
-  if (p.k == 0 || !a_layout.valid || !b_layout.valid) {
-    return matmul_ladder::run_register_tile<float>(s, a, b, c, options);
-  }
+  if (p.k == 0 || !a_layout.valid || !b_layout.valid) return matmul_own(s, a, b, c, options);
   static thread_local CublasHandle handle;
   check_cublas(cublasSetStream(handle, static_cast<cudaStream_t>(s.native())), "cublasSetStream");
-  const auto alpha = static_cast<float>(options.alpha), beta = static_cast<float>(options.beta);
   const auto operation = [](const BlasMatrix& x) {
     return x.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   };
+  const auto alpha = static_cast<float>(options.alpha), beta = static_cast<float>(options.beta);
+  const cudaDataType_t type = c.dtype == DType::bf16 ? CUDA_R_16BF : CUDA_R_32F;
   // cuBLAS counts down columns: what it sees of a row-major x is x's transpose, so it is asked for
-  // c' = b' * a'. The default compute type keeps f32 products and sums: no TF32.
-  check_cublas(cublasGemmStridedBatchedEx_64(
-                   handle, operation(b_layout), operation(a_layout), p.n, p.m, p.k, &alpha,
-                   b.as<float>(), CUDA_R_32F, b_layout.leading, p.b.batch, a.as<float>(),
-                   CUDA_R_32F, a_layout.leading, p.a.batch, &beta, c.as<float>(), CUDA_R_32F, p.n,
-                   p.m * p.n, p.batch, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
-               "cublasGemmStridedBatchedEx_64");
+  // c' = b' * a'.
+  check_cublas(
+      cublasGemmStridedBatchedEx_64(
+          handle, operation(b_layout), operation(a_layout), p.n, p.m, p.k, &alpha, b.data, type,
+          b_layout.leading, p.b.batch, a.data, type, a_layout.leading, p.a.batch, &beta, c.data,
+          type, p.n, p.m * p.n, p.batch,
+          options.tf32 && c.dtype == DType::f32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F,
+          CUBLAS_GEMM_DEFAULT),
+      "cublasGemmStridedBatchedEx_64");
+  dispatch<float, bf16>("matmul", c.dtype, [&]<class T>() {
+    const Epilogue<T> epilogue(options);
+    if (epilogue.only_scales()) return;
+    const std::int64_t size = p.batch * p.m * p.n;
+    const auto blocks =
+        std::min<std::int64_t>((size + kFinishThreads - 1) / kFinishThreads, 1 << 14);
+    launch(s, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kFinishThreads)},
+           matmul_finish<T>, c.as<T>(), size, p.n, epilogue);
+  });
 }
 
 }  // namespace etude

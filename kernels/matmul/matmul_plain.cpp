@@ -12,7 +12,7 @@
 #include <new>
 #include <utility>
 
-#include "kernels/matmul/problem.h"
+#include "kernels/matmul/matmul_cpu.h"
 
 namespace etude {
 namespace {
@@ -40,35 +40,16 @@ constexpr std::int64_t kParallelWork = 1 << 18;  // multiplications that pay for
 
 std::int64_t round_up(std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; }
 
-/// Memory that a thread keeps from call to call, so that a product allocates nothing.
-template <class T>
-class Workspace {
- public:
-  T* at_least(std::int64_t n) {
-    if (n > size_) {
-      memory_.reset(static_cast<T*>(::operator new(n * sizeof(T), kAlignment)));
-      size_ = n;
-    }
-    return memory_.get();
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(T* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<T[], Free> memory_;
-  std::int64_t size_ = 0;
-};
-
-/// One product of the batch, or a rectangle of it.
+/// One product of the batch, or a rectangle of it: its first element of c is c[index], in column
+/// `column`.
 template <class T>
 struct Product {
   const T *a, *b;
   T* c;
+  std::int64_t index, column;
   std::int64_t m, n, k;
   std::int64_t a_row, a_col, b_row, b_col, c_row;
-  T alpha, beta;
+  Epilogue<T> epilogue;
 };
 
 template <class T>
@@ -153,16 +134,22 @@ void multiply(const Product<T>& p) {
     std::int64_t k = 0;
     do {  // once for an empty depth too: c becomes beta * c
       const std::int64_t depth = std::min(kBlockK, p.k - k);
-      const T beta = k == 0 ? p.beta : T{1};
+      const T beta = k == 0 ? p.epilogue.beta : T{1};
+      const bool last = k + kBlockK >= p.k;
       pack<kTileCols<T>>(p.b + k * p.b_row + n * p.b_col, cols, depth, p.b_col, p.b_row, b_block);
       for (std::int64_t m = 0; m < p.m; m += kBlockM) {
         const std::int64_t rows = std::min(kBlockM, p.m - m);
         pack<kTileRows>(p.a + m * p.a_row + k * p.a_col, rows, depth, p.a_row, p.a_col, a_block);
         for (std::int64_t j = 0; j < cols; j += kTileCols<T>) {
           for (std::int64_t i = 0; i < rows; i += kTileRows) {
-            tile_of_rows<T>(std::min(kTileRows, rows - i))(
-                a_block + i * depth, b_block + j * depth, depth, p.c + (m + i) * p.c_row + n + j,
-                p.c_row, std::min(kTileCols<T>, cols - j), p.alpha, beta);
+            const Block at{.index = p.index + (m + i) * p.c_row + n + j,
+                           .column = p.column + n + j,
+                           .rows = std::min(kTileRows, rows - i),
+                           .cols = std::min(kTileCols<T>, cols - j),
+                           .c_row = p.c_row};
+            tile_of_rows<T>(at.rows)(a_block + i * depth, b_block + j * depth, depth,
+                                     p.c + at.index, p.c_row, at.cols, p.epilogue.alpha, beta);
+            if (last) finish_block(p.epilogue, p.c + at.index, p.c_row, at);
           }
         }
       }
@@ -225,11 +212,13 @@ void multiply_vector(const Product<T>& p, bool one_row) {
   static thread_local Workspace<T> space;
   T* x = space.at_least(p.k);
   for (std::int64_t d = 0; d < p.k; ++d) x[d] = one_row ? p.a[d * p.a_col] : p.b[d * p.b_row];
+  T* y = p.c + p.index;
   if (one_row) {
-    multiply_vector(p.b, p.b_col, p.b_row, x, p.c, p.n, p.k, p.alpha, p.beta);
+    multiply_vector(p.b, p.b_col, p.b_row, x, y, p.n, p.k, p.epilogue.alpha, p.epilogue.beta);
   } else {
-    multiply_vector(p.a, p.a_row, p.a_col, x, p.c, p.m, p.k, p.alpha, p.beta);
+    multiply_vector(p.a, p.a_row, p.a_col, x, y, p.m, p.k, p.epilogue.alpha, p.epilogue.beta);
   }
+  finish_block(p.epilogue, y, p.c_row, {p.index, p.column, p.m, p.n, p.c_row});
 }
 
 /// Share `part` of `parts`: a stretch of the longer side of c, in whole tiles.
@@ -242,7 +231,8 @@ Product<T> rectangle(Product<T> p, std::int64_t part, std::int64_t parts) {
   const std::int64_t begin = std::min(part * share, extent);
   extent = std::min(share, extent - begin);
   (by_rows ? p.a : p.b) += begin * (by_rows ? p.a_row : p.b_col);
-  p.c += begin * (by_rows ? p.c_row : 1);
+  p.index += begin * (by_rows ? p.c_row : 1);
+  p.column += by_rows ? 0 : begin;
   return p;
 }
 
@@ -259,6 +249,7 @@ int matmul_threads(const MatmulProblem& p) {
 
 void cpu::matmul_plain(Stream&, const View& a, const View& b, const View& c,
                        const MatmulOptions& options) {
+  if (c.dtype == DType::bf16) return matmul_widened(a, b, c, options, matmul_plain);
   const MatmulProblem p = matmul_problem(a, b, c, options);
   if (p.empty()) return;
   const int threads = matmul_threads(p);
@@ -270,7 +261,9 @@ void cpu::matmul_plain(Stream&, const View& a, const View& b, const View& c,
       const std::int64_t i = task / parts;
       const Product<T> whole{a_data + i * p.a.batch,
                              b_data + i * p.b.batch,
-                             c_data + i * p.m * p.n,
+                             c_data,
+                             i * p.m * p.n,
+                             0,
                              p.m,
                              p.n,
                              p.k,
@@ -279,8 +272,7 @@ void cpu::matmul_plain(Stream&, const View& a, const View& b, const View& c,
                              p.b.row,
                              p.b.col,
                              p.n,
-                             static_cast<T>(options.alpha),
-                             static_cast<T>(options.beta)};
+                             Epilogue<T>(options)};
       const Product<T> share = rectangle(whole, task % parts, parts);
       if (share.m == 0 || share.n == 0) return;
       // By the shape of the whole: a share's way, and so its rounding, ignores the thread count.

@@ -224,10 +224,14 @@ void copy_async(void* to, const void* from, int bytes, Site site) {
     fault("asynchronous copy", site, "an address is not aligned to the size of the access");
   // The library's memset and memcpy, which the sanitizers see as accesses of this thread.
   std::memset(to, 0xff, size);
+  const IgnoreAccesses ignore;  // a list's own memmove would be seen too
   current->copies.push_back({to, from, bytes, site});
 }
 
-void commit_async_group() { current->groups.push_back(current->copies.size()); }
+void commit_async_group() {
+  const IgnoreAccesses ignore;
+  current->groups.push_back(current->copies.size());
+}
 
 void wait_async_group(int pending, Site site) {
   if (!enabled("wait_async_group", site)) return;
@@ -243,6 +247,7 @@ void wait_async_group(int pending, Site site) {
     else
       std::memset(copies[i].to, 0, size);
   }
+  const IgnoreAccesses ignore;
   groups.erase(groups.begin(), groups.begin() + static_cast<std::ptrdiff_t>(arrived_groups));
   for (std::size_t& end : groups) end -= arrived;
   copies.erase(copies.begin(), copies.begin() + static_cast<std::ptrdiff_t>(arrived));

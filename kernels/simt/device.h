@@ -66,7 +66,8 @@ void* shared_memory(const void* tag, std::size_t bytes);
 /// The block's dynamic shared memory, LaunchConfig::shared_bytes of it.
 void* dynamic_shared_memory();
 
-/// Raises Error unless the `bytes` bytes at `p`, aligned to as many, are shared memory of the block.
+/// Raises Error unless the `bytes` bytes at `p`, aligned to as many, are shared memory of the
+/// block.
 void check_shared(const char* operation, const void* p, int bytes, Site site);
 /// The running thread's rank in its warp.
 unsigned lane();

@@ -259,7 +259,7 @@ double epsilon_of(DType dtype) {
     case DType::f64:
       return 0x1p-53;
     case DType::bf16:
-      return 0x1p-9;
+      return 0x1p-8;
     default:
       return 0x1p-24;
   }

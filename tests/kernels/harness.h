@@ -50,7 +50,7 @@ void expect_close(const std::string& what, const std::vector<double>& actual,
 /// Both devices, for `for (Device device : kDevices)`.
 inline constexpr Device kDevices[] = {Device::cpu, Device::gpu};
 
-/// Unit roundoff of a dtype: 2^-24, 2^-53, 2^-9.
+/// Unit roundoff of a dtype: 2^-24, 2^-53, 2^-8.
 double epsilon_of(DType dtype);
 
 }  // namespace etude::testing

@@ -28,19 +28,41 @@ struct Backend {
   Device device;
   DType dtype;
   void (*run)(Stream&, const View&, const View&, const View&, const MatmulOptions&);
+  double roundoff = 0;  // of the factors, where it is more than the dtype's own
 };
+
+void matmul_tf32(Stream& s, const View& a, const View& b, const View& c,
+                 const MatmulOptions& options) {
+  MatmulOptions rounded = options;
+  rounded.tf32 = true;
+  matmul(s, a, b, c, rounded);
+}
 
 /// The public function on both devices, the CPU's own loops, and every rung of the ladder.
 std::vector<Backend> backends() {
-  std::vector<Backend> all{{"cpu", Device::cpu, DType::f32, matmul},
-                           {"cpu", Device::cpu, DType::f64, matmul},
-                           {"cpu plain", Device::cpu, DType::f32, cpu::matmul_plain},
-                           {"cpu plain", Device::cpu, DType::f64, cpu::matmul_plain},
-                           {"gpu", Device::gpu, DType::f32, matmul}};
+  std::vector<Backend> all{{"gpu", Device::gpu, DType::f32, matmul},
+                           {"gpu tf32", Device::gpu, DType::f32, matmul_tf32, 0x1p-11},
+                           {"gpu", Device::gpu, DType::bf16, matmul}};
+  for (DType dtype : {DType::f32, DType::f64, DType::bf16}) {
+    all.push_back({"cpu", Device::cpu, dtype, matmul});
+    all.push_back({"cpu plain", Device::cpu, dtype, cpu::matmul_plain});
+  }
   for (const MatmulRung& rung : matmul_rungs()) {
-    all.push_back({rung.name, Device::gpu, DType::f32, rung.run});
+    all.push_back({rung.name, Device::gpu, rung.dtype, rung.run, rung.roundoff});
   }
   return all;
+}
+
+/// Of one element of c, for products of factors within [-1, 1].
+double tolerance_of(const Backend& backend, std::int64_t k) {
+  const double compute = std::min(testing::epsilon_of(backend.dtype), 0x1p-24);
+  // Each of the K additions rounds a partial sum of at most K products below 1.
+  double tolerance = (4 + static_cast<double>(k)) * compute;
+  // A factor's rounding is as often up as down: the errors of K products add up as sqrt(K).
+  if (backend.roundoff > testing::epsilon_of(backend.dtype)) {
+    tolerance += 4 * backend.roundoff * std::sqrt(static_cast<double>(k));
+  }
+  return backend.dtype == DType::bf16 ? tolerance + 0x1.01p-8 : tolerance;
 }
 
 /// Strides of a [(batch,) rows, cols] operand; batch 0 is none.
@@ -103,9 +125,9 @@ auto with_threads([[maybe_unused]] int threads, Body body) {
 /// The values of c, after a check against the double reference.
 std::vector<double> expect_reference(const Backend& backend, const Case& x) {
   const auto [a, b, c] = operands(backend.dtype, x);
-  const std::string what = backend.name + " " + std::to_string(x.batch) + " x " +
-                           std::to_string(x.m) + " " + std::to_string(x.n) + " " +
-                           std::to_string(x.k);
+  const std::string what = backend.name + " " + name_of(backend.dtype) + " " +
+                           std::to_string(x.batch) + " x " + std::to_string(x.m) + " " +
+                           std::to_string(x.n) + " " + std::to_string(x.k);
   CAPTURE(what);
   const auto y = testing::run(backend.device, {a, b, c}, [&](Stream& s, auto v) {
     backend.run(s, v[0], v[1], v[2], {.alpha = x.alpha, .beta = x.beta});
@@ -113,10 +135,42 @@ std::vector<double> expect_reference(const Backend& backend, const Case& x) {
   const auto expected =
       reference::matmul<double>(a.values, b.values, c.values, std::max<std::int64_t>(1, x.batch),
                                 x.m, x.n, x.k, x.alpha, x.beta);
-  // Each of the K additions rounds a partial sum of at most K products below 1.
-  const double tolerance = (4 + x.k) * testing::epsilon_of(backend.dtype);
-  testing::expect_close(what, y[0], expected, tolerance, std::abs(x.alpha) + std::abs(x.beta));
+  testing::expect_close(what, y[0], expected, tolerance_of(backend, x.k),
+                        std::abs(x.alpha) + std::abs(x.beta));
   return y[0];
+}
+
+/// Which parts of an epilogue a case has.
+struct Parts {
+  bool bias;
+  Activation activation;
+  bool residual;
+};
+
+void expect_epilogue(const Backend& backend, const Case& x, const Parts& parts) {
+  const auto [a, b, c] = operands(backend.dtype, x);
+  const auto bias = input(backend.dtype, {x.n}, testing::random_values(x.n, 4));
+  const auto residual = input(backend.dtype, c.shape, testing::random_values(numel(c.shape), 5));
+  const std::string what = backend.name + " " + name_of(backend.dtype) + " activation " +
+                           std::to_string(static_cast<int>(parts.activation)) +
+                           (parts.bias ? " bias" : "") + (parts.residual ? " residual" : "");
+  CAPTURE(what);
+  const auto y = testing::run(backend.device, {a, b, c, bias, residual}, [&](Stream& s, auto v) {
+    backend.run(s, v[0], v[1], v[2],
+                {.alpha = x.alpha,
+                 .beta = x.beta,
+                 .bias = parts.bias ? v[3] : View(),
+                 .activation = parts.activation,
+                 .residual = parts.residual ? v[4] : View()});
+  });
+  const auto expected = reference::matmul<double>(
+      a.values, b.values, c.values, std::max<std::int64_t>(1, x.batch), x.m, x.n, x.k, x.alpha,
+      x.beta, parts.bias ? bias.values : std::vector<double>{}, parts.activation,
+      parts.residual ? residual.values : std::vector<double>{});
+  // No slope of an activation is over 1.13. cuBLAS's bf16 sums are rounded before the epilogue too.
+  double tolerance = 1.2 * tolerance_of(backend, x.k + 8);
+  if (backend.dtype == DType::bf16 && backend.device == Device::gpu) tolerance *= 2;
+  testing::expect_close(what, y[0], expected, tolerance, std::abs(x.alpha) + std::abs(x.beta) + 1);
 }
 
 TEST_SUITE("matmul") {
@@ -143,6 +197,60 @@ TEST_SUITE("matmul") {
         const auto alone = with_threads(1, [&] { return expect_reference(backend, x); });
         const auto shared = with_threads(5, [&] { return expect_reference(backend, x); });
         if (backend.run == cpu::matmul_plain) CHECK_MESSAGE(shared == alone, backend.name);
+      }
+    }
+  }
+
+  TEST_CASE("operands that start between two multiples of 16 bytes") {
+    for (const Backend& backend : backends()) {
+      if (backend.device == Device::cpu) continue;
+      constexpr std::int64_t M = 40, N = 48, K = 136;  // rows in step with the 16 bytes
+      const auto a = input(backend.dtype, {1 + M * K}, testing::random_values(1 + M * K, 1));
+      const auto b = input(backend.dtype, {1 + K * N}, testing::random_values(1 + K * N, 2));
+      const auto second = [](const View& x, const Dims& shape) {
+        return View(static_cast<char*>(x.data) + size_of(x.dtype), x.dtype, shape);
+      };
+      const auto y = testing::run(
+          backend.device, {a, b, output(backend.dtype, {M, N})}, [&](Stream& s, auto v) {
+            backend.run(s, second(v[0], {M, K}), second(v[1], {K, N}), v[2], {});
+          })[0];
+      const auto expected =
+          reference::matmul<double>({a.values.begin() + 1, a.values.end()},
+                                    {b.values.begin() + 1, b.values.end()}, {}, 1, M, N, K, 1, 0);
+      testing::expect_close(backend.name, y, expected, tolerance_of(backend, K));
+    }
+  }
+
+  TEST_CASE("every backend and rung ends with bias, activation and residual") {
+    using enum Layout;
+    using enum Activation;
+    const Case square{0, 37, 45, 40, row, column, 1.5, 0.5};
+    const Case others[] = {{0, 37, 70, 0, row, row, 1, 0.5},  // the epilogue alone
+                           {3, 9, 20, 24, row, shared},       // becomes one product of 27 rows
+                           {2, 30, 20, 17, column, padded, 1, 1},
+                           {0, 1, 70, 33},
+                           {0, 40, 1, 33, row, row, 1, -1}};
+    for (const Backend& backend : backends()) {
+      for (Activation activation : {none, relu, gelu, gelu_tanh}) {
+        expect_epilogue(backend, square, {true, activation, true});
+        expect_epilogue(backend, square, {false, activation, false});
+      }
+      expect_epilogue(backend, square, {true, none, false});
+      expect_epilogue(backend, square, {false, none, true});
+      for (const Case& x : others) expect_epilogue(backend, x, {true, gelu_tanh, true});
+    }
+  }
+
+  TEST_CASE("the CPU's epilogue of many blocks") {
+    for (const Backend& backend : backends()) {
+      if (backend.device == Device::gpu) continue;
+      for (int threads : {1, 5}) {
+        with_threads(threads, [&] {
+          expect_epilogue(backend, {0, 260, 1030, 20}, {true, Activation::gelu, true});
+          expect_epilogue(backend, {0, 40, 70, 300}, {true, Activation::relu, true});
+          expect_epilogue(backend, {9, 40, 36, 33}, {true, Activation::relu, true});
+          return 0;
+        });
       }
     }
   }
@@ -198,6 +306,19 @@ TEST_SUITE("matmul") {
         "matmul: c must be contiguous, not strided by [1, 2]", Error);
     CHECK_THROWS_WITH_AS(matmul(s, view({2, 3}), View(data, DType::f64, {3, 2}), view({2, 2})),
                          "matmul: a is f32, b is f64, c is f32", Error);
+    const auto with = [&](const MatmulOptions& options) {
+      matmul(s, view({2, 3}), view({3, 4}), view({2, 4}), options);
+    };
+    CHECK_THROWS_WITH_AS(with({.bias = view({3})}),
+                         "matmul: bias must be f32 [4] without gaps, not f32 [3] strided by [1]",
+                         Error);
+    CHECK_THROWS_AS(with({.bias = View(data, DType::f64, {4})}), Error);
+    CHECK_THROWS_AS(with({.bias = View(data, DType::f32, {4}, {2})}), Error);
+    CHECK_THROWS_WITH_AS(
+        with({.residual = View(data, DType::f32, {2, 4}, {1, 2})}),
+        "matmul: residual must be f32 [2, 4] without gaps, not f32 [2, 4] strided by [1, 2]",
+        Error);
+    CHECK_THROWS_AS(with({.residual = view({4})}), Error);
     const auto integers = [&](const Dims& shape) { return View(data, DType::i32, shape); };
     CHECK_THROWS_WITH_AS(matmul(s, integers({2, 3}), integers({3, 2}), integers({2, 2})),
                          "matmul: dtype i32 is not supported here", Error);

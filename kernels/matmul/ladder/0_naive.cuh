@@ -9,7 +9,7 @@ namespace etude::matmul_ladder {
 
 constexpr int kNaiveThreads = 256;
 
-/// c[i,m,n] = alpha * sum_k a[i,m,k] * b[i,k,n] + beta * c[i,m,n]
+/// c[i,m,n] = epilogue(sum_k a[i,m,k] * b[i,k,n])        epilogue as in MatmulOptions
 /// shapes  a: [batch, M, K], b: [batch, K, N] strided, c: [batch, M, N] contiguous
 /// dtype   T storage, compute_t<T> accumulation
 /// launch  grid = batch * M * N / 256 rounded up, block = 256, no shared memory, no barrier
@@ -18,8 +18,7 @@ constexpr int kNaiveThreads = 256;
 /// cost    2 * batch * M * N * K flops; each operand element is loaded M or N times
 template <class T>
 __global__ void __launch_bounds__(kNaiveThreads)
-    matmul_naive(MatmulProblem p, const T* a, const T* b, T* c, compute_t<T> alpha,
-                 compute_t<T> beta) {
+    matmul_naive(MatmulProblem p, const T* a, const T* b, T* c, Epilogue<T> epilogue) {
   launch_bound(kNaiveThreads);
   const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kNaiveThreads + threadIdx.x;
   if (at >= p.batch * p.m * p.n) return;
@@ -31,7 +30,7 @@ __global__ void __launch_bounds__(kNaiveThreads)
   for (std::int64_t k = 0; k < p.k; ++k) {
     sum += static_cast<compute_t<T>>(x[k * p.a.col]) * static_cast<compute_t<T>>(y[k * p.b.row]);
   }
-  update(c[at], sum, alpha, beta);
+  epilogue.store(c, at, at % p.n, sum);
 }
 
 template <class T>
@@ -41,7 +40,7 @@ void run_naive(Stream& s, const View& a, const View& b, const View& c,
   if (p.empty()) return;
   const MatmulProblem line{.batch = 1, .m = 1, .n = c.numel(), .k = 0, .a = {}, .b = {}};
   launch(s, {.grid = tile_grid(line, 1, kNaiveThreads), .block = dim3(kNaiveThreads)},
-         matmul_naive<T>, p, a.as<T>(), b.as<T>(), c.as<T>(), options.alpha, options.beta);
+         matmul_naive<T>, p, a.as<T>(), b.as<T>(), c.as<T>(), Epilogue<T>(options));
 }
 
 }  // namespace etude::matmul_ladder

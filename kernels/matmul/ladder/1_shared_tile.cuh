@@ -13,18 +13,17 @@ namespace etude::matmul_ladder {
 constexpr int kSharedTile = 16;
 constexpr int kSharedThreads = kSharedTile * kSharedTile;
 
-/// c[i,m,n] = alpha * sum_k a[i,m,k] * b[i,k,n] + beta * c[i,m,n]
+/// c[i,m,n] = epilogue(sum_k a[i,m,k] * b[i,k,n])        epilogue as in MatmulOptions
 /// shapes  a: [batch, M, K], b: [batch, K, N] strided, c: [batch, M, N] contiguous
 /// dtype   T storage, compute_t<T> accumulation
 /// launch  grid = 16 x 16 tiles of c, block = 256, shared = two tiles (2.3 KB), 2 barriers per step
-/// edges   tiles over the edge are filled with zeros; K = 0 gives beta * c
+/// edges   tiles over the edge are filled with zeros; K = 0: the epilogue of 0
 /// error   K roundings, in ascending order of k: as the naive rung
 /// cost    2 * batch * M * N * K flops; each operand element is loaded M / 16 or N / 16 times
 /// source  CUDA C++ Programming Guide, "Shared memory" (matrix multiplication)
 template <class T>
 __global__ void __launch_bounds__(kSharedThreads)
-    matmul_shared_tile(MatmulProblem p, const T* a, const T* b, T* c, compute_t<T> alpha,
-                       compute_t<T> beta) {
+    matmul_shared_tile(MatmulProblem p, const T* a, const T* b, T* c, Epilogue<T> epilogue) {
   launch_bound(kSharedThreads);
   struct Smem {
     OperandTile<T, kSharedTile, kSharedTile> a, b;
@@ -44,7 +43,7 @@ __global__ void __launch_bounds__(kSharedThreads)
     __syncthreads();  // all have read: the next step may overwrite
   }
   const std::int64_t m = at.m + row, n = at.n + col;
-  if (m < p.m && n < p.n) update(c[(at.batch * p.m + m) * p.n + n], sum, alpha, beta);
+  if (m < p.m && n < p.n) epilogue.store(c, (at.batch * p.m + m) * p.n + n, n, sum);
 }
 
 template <class T>
@@ -53,7 +52,7 @@ void run_shared_tile(Stream& s, const View& a, const View& b, const View& c,
   const MatmulProblem p = matmul_problem(a, b, c, options);
   if (p.empty()) return;
   launch(s, {.grid = tile_grid(p, kSharedTile, kSharedTile), .block = dim3(kSharedThreads)},
-         matmul_shared_tile<T>, p, a.as<T>(), b.as<T>(), c.as<T>(), options.alpha, options.beta);
+         matmul_shared_tile<T>, p, a.as<T>(), b.as<T>(), c.as<T>(), Epilogue<T>(options));
 }
 
 }  // namespace etude::matmul_ladder

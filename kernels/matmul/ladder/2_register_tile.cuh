@@ -17,18 +17,17 @@ constexpr int kPerThread = 8;       // rows and columns of c per thread
 constexpr int kThreadsAlong = kRegisterTile / kPerThread;
 constexpr int kRegisterThreads = kThreadsAlong * kThreadsAlong;
 
-/// c[i,m,n] = alpha * sum_k a[i,m,k] * b[i,k,n] + beta * c[i,m,n]
+/// c[i,m,n] = epilogue(sum_k a[i,m,k] * b[i,k,n])        epilogue as in MatmulOptions
 /// shapes  a: [batch, M, K], b: [batch, K, N] strided, c: [batch, M, N] contiguous
 /// dtype   T storage, compute_t<T> accumulation
 /// launch  grid = 128 x 128 tiles of c, block = 256, shared = two tiles (8.4 KB), 2 barriers a step
-/// edges   tiles over the edge are filled with zeros; K = 0 gives beta * c
+/// edges   tiles over the edge are filled with zeros; K = 0: the epilogue of 0
 /// error   K roundings, in ascending order of k: as the naive rung
 /// cost    2 * batch * M * N * K flops; an operand element is loaded M / 128 or N / 128 times
 /// source  Volkov & Demmel, "Benchmarking GPUs to tune dense linear algebra", SC 2008
 template <class T>
 __global__ void __launch_bounds__(kRegisterThreads)
-    matmul_register_tile(MatmulProblem p, const T* a, const T* b, T* c, compute_t<T> alpha,
-                         compute_t<T> beta) {
+    matmul_register_tile(MatmulProblem p, const T* a, const T* b, T* c, Epilogue<T> epilogue) {
   launch_bound(kRegisterThreads);
   struct Smem {
     OperandTile<T, kRegisterTile, kRegisterDepth> a, b;
@@ -67,7 +66,7 @@ __global__ void __launch_bounds__(kRegisterThreads)
 #pragma unroll
     for (int j = 0; j < kPerThread; ++j) {
       const std::int64_t n = at.n + col + j * kThreadsAlong;
-      if (m < p.m && n < p.n) update(c[(at.batch * p.m + m) * p.n + n], sum[i][j], alpha, beta);
+      if (m < p.m && n < p.n) epilogue.store(c, (at.batch * p.m + m) * p.n + n, n, sum[i][j]);
     }
   }
 }
@@ -78,7 +77,7 @@ void run_register_tile(Stream& s, const View& a, const View& b, const View& c,
   const MatmulProblem p = matmul_problem(a, b, c, options);
   if (p.empty()) return;
   launch(s, {.grid = tile_grid(p, kRegisterTile, kRegisterTile), .block = dim3(kRegisterThreads)},
-         matmul_register_tile<T>, p, a.as<T>(), b.as<T>(), c.as<T>(), options.alpha, options.beta);
+         matmul_register_tile<T>, p, a.as<T>(), b.as<T>(), c.as<T>(), Epilogue<T>(options));
 }
 
 }  // namespace etude::matmul_ladder

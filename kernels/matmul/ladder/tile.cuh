@@ -1,14 +1,20 @@
 #pragma once
-// What the rungs share: which tile of c a block computes, tiles of the operands in shared memory,
-// the update of c.
+// What the rungs share: which tile of c a block computes, tiles of the operands in shared memory.
+// What they store, they store through Epilogue.
 
 #include "kernels/core/cuda.h"
+#include "kernels/matmul/epilogue.h"
 #include "kernels/matmul/problem.h"
 
 namespace etude::matmul_ladder {
 
 HOST_DEVICE inline std::int64_t tiles_along(std::int64_t extent, int tile) {
   return (extent + tile - 1) / tile;
+}
+
+/// The number of elements, at most `most`, where `left` remain.
+HOST_DEVICE inline int at_most(int most, std::int64_t left) {
+  return left < most ? static_cast<int>(left) : most;
 }
 
 /// One block per tile of c, all in the grid's x: its other two axes end at 65535.
@@ -30,6 +36,16 @@ __device__ __forceinline__ TilePlace tile_place(const MatmulProblem& p, int tile
   const unsigned row = blockIdx.x / across;
   return {row / down, static_cast<std::int64_t>(row % down) * tile_m,
           static_cast<std::int64_t>(blockIdx.x % across) * tile_n};
+}
+
+/// Whether every run of x along its unit stride starts at a multiple of 16 bytes, so that it can be
+/// moved by 16.
+inline bool in_16_byte_runs(const MatrixStrides& strides, const View& x) {
+  const auto aligned = [&](std::int64_t n) {
+    return n * static_cast<std::int64_t>(size_of(x.dtype)) % 16 == 0;
+  };
+  return reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && aligned(strides.batch) &&
+         aligned(strides.col == 1 ? strides.row : strides.col);
 }
 
 /// A tile of one operand as [depth][outer]: outer is a row of a or a column of b, depth runs along
@@ -55,13 +71,5 @@ struct OperandTile {
     }
   }
 };
-
-/// c = alpha * sum + beta * c; c is not read when beta is 0.
-template <class T>
-__device__ __forceinline__ void update(T& c, compute_t<T> sum, compute_t<T> alpha,
-                                       compute_t<T> beta) {
-  const compute_t<T> product = alpha * sum;
-  c = static_cast<T>(beta == 0 ? product : product + beta * static_cast<compute_t<T>>(c));
-}
 
 }  // namespace etude::matmul_ladder

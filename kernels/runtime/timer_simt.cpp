@@ -1,0 +1,29 @@
+// The timer without CUDA: the clock alone.
+
+#include <unistd.h>
+
+#include "kernels/runtime/timer.h"
+
+namespace etude {
+
+Timer::Timer(Stream& stream) : stream_(stream) {}
+Timer::~Timer() = default;
+
+void Timer::start() {
+  stream_.synchronize();
+  start_ = std::chrono::steady_clock::now();
+}
+
+void Timer::stop() {
+  stream_.synchronize();
+  stop_ = std::chrono::steady_clock::now();
+}
+
+double Timer::ms() { return std::chrono::duration<double, std::milli>(stop_ - start_).count(); }
+
+std::size_t last_level_cache_bytes(Device) {
+  const long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  return bytes > 0 ? static_cast<std::size_t>(bytes) : std::size_t{32} << 20;
+}
+
+}  // namespace etude
