@@ -1,15 +1,13 @@
 #include "models/font_gan/experiment.h"
 
 #include <chrono>
-#include <ctime>
 #include <iostream>
+#include <optional>
 
-#include "engine/build_id.h"
-#include "engine/io/atomic_file.h"
 #include "engine/ops/shape.h"
 #include "engine/run/console.h"
-#include "engine/run/machine.h"
 #include "eval/png.h"
+#include "models/driver.h"
 #include "models/font_gan/bench.h"
 #include "models/font_gan/report.h"
 #include "models/font_gan/train.h"
@@ -22,15 +20,14 @@ namespace fs = std::filesystem;
 
 Config configured(const Options& options) {
   Config config;
-  Fields fields = config.all();
-  fields.load_toml(preset_toml("font_gan", options.preset),
-                   "models/font_gan/configs/" + options.preset + ".toml");
-  for (const std::string& assignment : options.sets) fields.set(assignment);
-  if (options.seed) config.seed = static_cast<std::int64_t>(*options.seed);
-  // Lists are checked before any work begins.
+  configure(config.all(), options, "font_gan");
+  return config;
+}
+
+/// Lists are checked before any work begins.
+void check_lists(const Config& config) {
   config.variant_list();
   config.image_epoch_list();
-  return config;
 }
 
 FontData load_data(const Config& config, const fs::path& data_dir) {
@@ -40,13 +37,6 @@ FontData load_data(const Config& config, const fs::path& data_dir) {
   return data;
 }
 
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  char text[16];
-  std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
-  return text;
-}
-
 /// One run of a comparison, with its final scores in result.json.
 void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
                    const FontData& data, Judge& judge, const fs::path& folder, Device device) {
@@ -54,7 +44,7 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   config.choose_variant(variant);
   config.seed = seed;
   make_folder(folder);
-  write_file_atomically(folder / "config.toml", config.all().to_toml());
+  write_config(folder, config.all());
   const bool resumed = fs::exists(folder / "last.safetensors");
   const auto begin = std::chrono::steady_clock::now();
   train_run(config, data, judge, folder, device);
@@ -79,35 +69,13 @@ class FontGanExperiment : public Experiment {
 
   fs::path train(const Options& options) const override {
     Config config;
-    fs::path folder = options.resume;
-    if (folder.empty()) {
-      config = configured(options);
-      require(options.out.empty() || !fs::exists(options.out / "last.safetensors"),
-              options.out.string(), ": holds a run already; continue it with --resume ",
-              options.out.string(), " or choose another --out");
-    } else {
-      require(fs::exists(folder / "config.toml"), folder.string(),
-              ": not a run folder (no config.toml)");
-      require(
-          options.sets.empty() && !options.seed && options.out.empty(),
-          "--resume continues with the run's own settings; --set, --seed and --out do not apply");
-      config.all().load_toml(read_text_file(folder / "config.toml"),
-                             (folder / "config.toml").string());
-    }
+    configure_training(config.all(), options, name());
+    check_lists(config);
     const FontData data = load_data(config, options.data_dir);
-    if (options.resume.empty()) {
-      folder = output_folder(options, name(), config.variant());
-      make_folder(folder);
-      write_file_atomically(folder / "config.toml", config.all().to_toml());
-    }
     Judge judge(data, config, options.data_dir, options.device);
-    try {
-      train_run(config, data, judge, folder, options.device);
-    } catch (const Interrupted&) {
-      throw Interrupted{"etude train font_gan --resume " + folder.string() + " --data " +
-                        options.data_dir.string() + " --device " + options.device_name};
-    }
-    return folder;
+    return train_in_folder(
+        options, name(), config.variant(), config.all(),
+        [&](const fs::path& folder) { train_run(config, data, judge, folder, options.device); });
   }
 
   fs::path sample(const Options& options) const override {
@@ -141,42 +109,29 @@ class FontGanExperiment : public Experiment {
 
   fs::path reproduce(const Options& options) const override {
     const auto begin = std::chrono::steady_clock::now();
-    const Config config = configured(options);
-    const std::vector<std::string> variants = config.variant_list();
+    Config config = configured(options);
+    check_lists(config);
     const FontData data = load_data(config, options.data_dir);
-    const fs::path folder = output_folder(options, name(), options.preset);
-    make_folder(folder);
-    start_or_continue(folder, config);
-    Judge judge(data, config, options.data_dir, options.device);
+    std::optional<Judge> judge;
     Json runs = Json::array();
-    try {
-      for (std::int64_t k = 0; k < config.num_seeds; ++k) {
-        for (const std::string& variant : variants) {
-          const std::int64_t seed = config.seed + k;
-          const std::string run = variant + "-" + std::to_string(seed);
-          reproduce_run(config, variant, seed, data, judge, folder / run, options.device);
-          runs.push_back(run);
-        }
-      }
-    } catch (const Interrupted&) {
-      throw Interrupted{options.command_line +
-                        (options.out.empty() ? " --out " + folder.string() : "")};
-    }
-    Json summary = {{"model", name()},
-                    {"preset", options.preset},
-                    {"command", options.command_line},
-                    {"commit", build_id()},
-                    {"machine", machine_description()},
-                    {"date", today()},
-                    {"device", options.device == Device::cpu ? "cpu" : gpu_description()},
-                    {"seconds", seconds_since(begin)},
-                    {"data", data.name},
+    const fs::path folder =
+        reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
+          judge.emplace(data, config, options.data_dir, options.device);
+          for (std::int64_t seed = config.seed; seed < config.seed + config.num_seeds; ++seed) {
+            for (const std::string& variant : config.variant_list()) {
+              const std::string run = variant + "-" + std::to_string(seed);
+              reproduce_run(config, variant, seed, data, *judge, all_runs / run, options.device);
+              runs.push_back(run);
+            }
+          }
+        });
+    Json summary = provenance(options, name(), config.all(), begin);
+    summary.update({{"data", data.name},
                     {"data_hash", data.hash},
                     {"data_defects", data.defects},
-                    {"classifier_accuracy", judge.accuracy()},
-                    {"confusion", judge.confusion()},
-                    {"config", config_text(config)},
-                    {"runs", runs}};
+                    {"classifier_accuracy", judge->accuracy()},
+                    {"confusion", judge->confusion()},
+                    {"runs", runs}});
     return write_report(folder, std::move(summary));
   }
 
@@ -186,20 +141,6 @@ class FontGanExperiment : public Experiment {
 
   StepBench step_bench(const Options& options, const std::string& networks) const override {
     return font_gan::step_bench(configured(options), options.device, networks);
-  }
-
- private:
-  static std::string config_text(Config config) { return config.all().to_toml(); }
-
-  /// A folder that was interrupted goes on where it stopped, with the same settings only.
-  static void start_or_continue(const fs::path& folder, const Config& config) {
-    const fs::path file = folder / "config.toml";
-    if (fs::exists(file)) {
-      require(read_text_file(file) == config_text(config), folder.string(),
-              ": holds runs with other settings (see config.toml there); choose another --out");
-    } else {
-      write_file_atomically(file, config_text(config));
-    }
   }
 };
 

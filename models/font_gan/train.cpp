@@ -10,6 +10,7 @@
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
 #include "engine/run/console.h"
+#include "engine/run/step_values.h"
 #include "eval/png.h"
 #include "models/font_gan/history.h"
 
@@ -17,7 +18,7 @@ namespace etude::font_gan {
 namespace {
 
 // Streams of the run's seed.
-enum : std::uint64_t { kWeights = 1, kLatents, kDropout, kFixedLatents, kSubset, kOrder = 1000 };
+enum : std::uint64_t { kWeights = 1, kLatents, kDropout, kFixedLatents, kSubset };
 
 constexpr const char* kModelName = "font_gan";
 
@@ -124,24 +125,24 @@ class Run {
  public:
   Run(const Config& config, const FontData& data, Judge& judge, const std::filesystem::path& folder,
       Device device)
-      : config_(config), judge_(judge), folder_(folder), device_(device), gan_(config, device) {
-    std::int64_t n = static_cast<std::int64_t>(data.train_labels.size());
+      : config_(config),
+        judge_(judge),
+        folder_(folder),
+        device_(device),
+        gan_(config, device),
+        batches_(static_cast<std::uint64_t>(config.seed), training_images(config, data),
+                 config.batch),
+        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}) {
+    const auto n = static_cast<std::int64_t>(data.train_labels.size());
     images_ = Tensor::from(data.train_images, {n, 1, kPixels, kPixels});
     labels_ = Tensor::from(
         std::vector<std::int32_t>(data.train_labels.begin(), data.train_labels.end()), {n});
-    // The images lie letter by letter; a part of them is a fixed random choice.
-    subset_ = Generator(static_cast<std::uint64_t>(config.seed), kSubset).permutation(n);
-    if (config.train_images > 0) n = std::min(n, config.train_images);
-    subset_.resize(static_cast<std::size_t>(n));
-    require(n >= config.batch, "font_gan: batch = ", config.batch, " is larger than the ", n,
-            " training images");
-    steps_per_epoch_ = n / config.batch;
     image_epochs_ = config.image_epoch_list();
   }
 
   TrainingJob job() {
     return {.label = "font_gan " + config_.variant() + " seed " + std::to_string(config_.seed),
-            .num_steps = steps_per_epoch_ * config_.epochs,
+            .num_steps = batches_.steps_per_epoch() * config_.epochs,
             .checkpoint_every = config_.checkpoint_every,
             .config = config_.all().to_toml(),
             .step = [this](std::int64_t step, JsonLog& log) { return this->step(step, log); },
@@ -150,52 +151,34 @@ class Run {
   }
 
  private:
+  /// The images lie letter by letter; a part of them is a fixed random choice.
+  static std::vector<std::int64_t> training_images(const Config& config, const FontData& data) {
+    auto n = static_cast<std::int64_t>(data.train_labels.size());
+    auto rows = Generator(static_cast<std::uint64_t>(config.seed), kSubset).permutation(n);
+    if (config.train_images > 0) n = std::min(n, config.train_images);
+    rows.resize(static_cast<std::size_t>(n));
+    return rows;
+  }
+
   std::string step(std::int64_t step, JsonLog& log) {
-    const std::int64_t epoch = step / steps_per_epoch_, index = step % steps_per_epoch_;
-    if (epoch != epoch_) {
-      // The order is a function of the epoch: nothing to save.
-      Generator order(static_cast<std::uint64_t>(config_.seed), kOrder + epoch);
-      rows_.clear();
-      for (std::int64_t i : order.permutation(static_cast<std::int64_t>(subset_.size()))) {
-        rows_.push_back(subset_[i]);
-      }
-      epoch_ = epoch;
-    }
-    const std::span batch(rows_.data() + index * config_.batch,
-                          static_cast<std::size_t>(config_.batch));
+    const std::span batch = batches_.rows(step);
     const Tensor real = to_device(take_rows(images_, batch), device_);
     Tensor letters;
     if (config_.conditional) {
       letters = to_device(one_hot(take_rows(labels_, batch), kLetters), device_);
     }
-    if (pending_.empty()) first_pending_ = step;
-    pending_.push_back(gan_.step(real, letters));
-    if (pending_.size() >= 50) flush(log);
-    if (index + 1 == steps_per_epoch_) end_epoch(epoch + 1, log);
-    return status_;
+    values_.add(step, gan_.step(real, letters), log);
+    if (batches_.ends_epoch(step)) end_epoch(batches_.epoch(step) + 1, log);
+    return status();
   }
 
-  /// The values of the last steps, read from the device in one go.
-  void flush(JsonLog& log) {
-    if (pending_.empty()) return;
-    const auto values = concat(pending_, 0).to_vector<float>();
-    constexpr std::size_t kValues = std::size(kStepValues);
-    for (std::size_t i = 0; i < pending_.size(); ++i) {
-      const std::int64_t step = first_pending_ + static_cast<std::int64_t>(i) + 1;
-      Json entry{{"step", step}};
-      for (std::size_t k = 0; k < kValues; ++k) {
-        const float value = values[i * kValues + k];
-        require(std::isfinite(value), "font_gan: ", kStepValues[k], " is no longer finite at step ",
-                step, "; lower lr, or look for the cause with ETUDE_ANOMALY=1");
-        entry[kStepValues[k]] = value;
-      }
-      log.append(entry);
-    }
-    const float* last = values.data() + values.size() - kValues;
+  void flush(JsonLog& log) { values_.flush(log); }
+
+  std::string status() const {
+    if (values_.last().empty()) return "";
     char text[64];
-    std::snprintf(text, sizeof text, "D %.3f  G %.3f", last[0], last[1]);
-    status_ = text + scores_text_;
-    pending_.clear();
+    std::snprintf(text, sizeof text, "D %.3f  G %.3f", values_.last()[0], values_.last()[1]);
+    return text + scores_text_;
   }
 
   void end_epoch(std::int64_t epoch, JsonLog& log) {
@@ -258,12 +241,10 @@ class Run {
   Gan gan_;
   Tensor images_, labels_;  // on the CPU
   std::vector<std::int64_t> image_epochs_;
-  std::int64_t steps_per_epoch_ = 0;
-  std::int64_t epoch_ = -1, first_pending_ = 0;
-  std::vector<std::int64_t> subset_, rows_;  // image numbers; rows_: in this epoch's order
-  std::vector<Tensor> pending_;
+  EpochBatches batches_;
+  StepValues values_;
   double best_rank_ = -1;
-  std::string scores_text_, status_;
+  std::string scores_text_;
 };
 
 }  // namespace

@@ -1,0 +1,97 @@
+#include "models/driver.h"
+
+#include <ctime>
+
+#include "engine/build_id.h"
+#include "engine/io/atomic_file.h"
+#include "engine/run/machine.h"
+
+namespace etude {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
+  return text;
+}
+
+}  // namespace
+
+void write_config(const fs::path& folder, const Fields& fields) {
+  write_file_atomically(folder / "config.toml", fields.to_toml());
+}
+
+void configure(Fields fields, const Options& options, const std::string& model) {
+  fields.load_toml(preset_toml(model, options.preset),
+                   "models/" + model + "/configs/" + options.preset + ".toml");
+  for (const std::string& assignment : options.sets) fields.set(assignment);
+  if (options.seed) fields.set("seed=" + std::to_string(*options.seed));
+}
+
+void configure_training(Fields fields, const Options& options, const std::string& model) {
+  if (options.resume.empty()) {
+    configure(fields, options, model);
+    require(options.out.empty() || !fs::exists(options.out / "last.safetensors"),
+            options.out.string(), ": holds a run already; continue it with --resume ",
+            options.out.string(), " or choose another --out");
+    return;
+  }
+  const fs::path file = options.resume / "config.toml";
+  require(fs::exists(file), options.resume.string(), ": not a run folder (no config.toml)");
+  require(options.sets.empty() && !options.seed && options.out.empty(),
+          "--resume continues with the run's own settings; --set, --seed and --out do not apply");
+  fields.load_toml(read_text_file(file), file.string());
+}
+
+fs::path train_in_folder(const Options& options, const std::string& model, const std::string& run,
+                         const Fields& fields, const std::function<void(const fs::path&)>& train) {
+  fs::path folder = options.resume;
+  if (folder.empty()) {
+    folder = output_folder(options, model, run);
+    make_folder(folder);
+    write_config(folder, fields);
+  }
+  try {
+    train(folder);
+  } catch (const Interrupted&) {
+    throw Interrupted{"etude train " + model + " --resume " + folder.string() + " --data " +
+                      options.data_dir.string() + " --device " + options.device_name};
+  }
+  return folder;
+}
+
+fs::path reproduce_in_folder(const Options& options, const std::string& model, const Fields& fields,
+                             const std::function<void(const fs::path&)>& work) {
+  const fs::path folder = output_folder(options, model, options.preset);
+  make_folder(folder);
+  const fs::path file = folder / "config.toml";
+  require(!fs::exists(file) || read_text_file(file) == fields.to_toml(), folder.string(),
+          ": holds runs with other settings (see config.toml there); choose another --out");
+  write_config(folder, fields);
+  try {
+    work(folder);
+  } catch (const Interrupted&) {
+    throw Interrupted{options.command_line +
+                      (options.out.empty() ? " --out " + folder.string() : "")};
+  }
+  return folder;
+}
+
+Json provenance(const Options& options, const std::string& model, const Fields& fields,
+                std::chrono::steady_clock::time_point begin) {
+  return {{"model", model},
+          {"preset", options.preset},
+          {"command", options.command_line},
+          {"commit", build_id()},
+          {"machine", machine_description()},
+          {"date", today()},
+          {"device", options.device == Device::cpu ? "cpu" : gpu_description()},
+          {"seconds", seconds_since(begin)},
+          {"config", fields.to_toml()}};
+}
+
+}  // namespace etude

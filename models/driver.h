@@ -1,0 +1,45 @@
+#pragma once
+// What all experiments do around their training: settings from preset and command line, folders,
+// the words for how to go on after Ctrl-C, the record of how a result was made.
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "engine/run/config.h"
+#include "engine/run/console.h"
+#include "engine/run/run_folder.h"
+#include "models/experiment.h"
+
+namespace etude {
+
+/// The preset's values, then --set, then --seed, in the fields of a config of `model`.
+void configure(Fields fields, const Options& options, const std::string& model);
+
+/// configure() for a new run; for --resume the run's own config.toml. Error where options
+/// contradict each other or what the folders hold.
+void configure_training(Fields fields, const Options& options, const std::string& model);
+
+/// Trains in the folder that --resume or --out names, or a new one, `run` in its name; makes it
+/// and writes config.toml. Call it when the data is there: a failed start leaves no folder.
+/// Ctrl-C leaves as Interrupted, with the command that goes on. Returns the folder.
+std::filesystem::path train_in_folder(
+    const Options& options, const std::string& model, const std::string& run, const Fields& fields,
+    const std::function<void(const std::filesystem::path&)>& train);
+
+/// A folder for `reproduce`, new or, with the same settings, begun before; `work` does the runs
+/// that are missing. Ctrl-C as above. Returns the folder.
+std::filesystem::path reproduce_in_folder(
+    const Options& options, const std::string& model, const Fields& fields,
+    const std::function<void(const std::filesystem::path&)>& work);
+
+/// How a result was made: model, preset, command, commit, machine, date, device, the seconds since
+/// `begin`, and the settings.
+Json provenance(const Options& options, const std::string& model, const Fields& fields,
+                std::chrono::steady_clock::time_point begin);
+
+/// Writes a run's settings as config.toml.
+void write_config(const std::filesystem::path& folder, const Fields& fields);
+
+}  // namespace etude
