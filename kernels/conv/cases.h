@@ -42,9 +42,13 @@ inline std::vector<Case> tests() {
       {16, 65, 4, 4, 129, 1, 1},                      // a pure product; ragged tiles on all sides
       {3, 9, 1, 32, 32, 1, 3, {1, 1, 0, 1}},          // one-dimensional
       {5, 12, 1, 127, 20, 1, 5, {1, 2, 0, 8, 1, 4}},  // one-dimensional, strided and dilated
+      {3, 10, 1, 17, 9, 1, 4, {1, 2, 0, 1}},          // the same, as Winograd's products take it
+      {4, 5, 9, 8, 6, 6, 2, {3, 1, 2, 0}},            //
       {2, 6, 9, 8, 4, 2, 3, {1, 3, 2, 1, 3, 2, 2}},   // everything, and different on the two axes
       {9, 24, 6, 5, 40, 3, 3, window(1, 1, 1, 2)},    // two groups with unfilled vectors
       {2, 13, 6, 6, 13, 3, 3, window(1, 1, 1, 13)},   // depthwise
+      {20, 5, 8, 8, 9, 3, 3, window(1, 1)},           // long sums of few weights: a split depth
+      {3, 16, 7, 6, 70, 2, 2, window(1, 1)},          // rows of weights in whole 16 bytes
       {2, 2, 3, 3, 2, 1, 1, window(3, 2)},            // stride over the window; output of padding
       {2, 3, 2, 2, 3, 5, 5, window(1, 2)},            // the window is larger than the input
       {4, 11, 6, 6, 11, 3, 3, window(1, 1), 1e15},    // large numbers
@@ -52,6 +56,16 @@ inline std::vector<Case> tests() {
       {2, 0, 5, 5, 4, 3, 3},                          // no input channel: y is 0
       {2, 3, 5, 5, 0, 3, 3},                          // no output channel: dx is 0
   };
+}
+
+/// For the epilogue: ragged tiles of rows and columns, groups, one tile, a split depth, few
+/// channels.
+inline std::vector<Case> epilogue_tests() {
+  return {{9, 17, 14, 14, 10, 4, 4, window(2, 1)},
+          {3, 24, 6, 5, 140, 3, 3, window(1, 1, 1, 2)},
+          {2, 60, 5, 5, 66, 3, 3},
+          {2, 6, 6, 6, 6, 3, 3, window(1, 1, 1, 6)},
+          {2, 3, 1, 9, 4, 1, 2}};
 }
 
 /// The discriminator of the font GAN at its batch size; then a residual network's middle.

@@ -1,49 +1,106 @@
 #include "kernels/conv/conv.h"
 
+#include "kernels/conv/conv_cudnn.h"
 #include "kernels/conv/ladder/0_direct.cuh"
-#include "kernels/conv/ladder/1_implicit_gemm.cuh"
+#include "kernels/conv/ladder/1_shared_tile.cuh"
+#include "kernels/conv/ladder/2_implicit_gemm.cuh"
+#include "kernels/conv/ladder/3_mma.cuh"
 #include "kernels/conv_transpose/conv_transpose.h"
 
 namespace etude {
 namespace {
 
-LaunchConfig thread_per_element(const View& result) {
-  constexpr int threads = conv_direct::kThreads;
-  return {.grid = dim3(static_cast<unsigned>((result.numel() + threads - 1) / threads)),
-          .block = dim3(threads)};
+using namespace conv_ladder;
+
+template <class T>
+void forward_direct(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
+                    const ConvEpilogue& e) {
+  launch(s, thread_per_element(y), direct_forward_kernel<T>, ConvProblem(x, w, y, p), x.as<T>(),
+         w.as<T>(), y.as<T>(), epilogue_of<T>(e));
 }
 
-void forward_direct(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p) {
-  launch(s, thread_per_element(y), conv_direct::forward_kernel, ConvProblem(x, w, y, p),
-         x.as<float>(), w.as<float>(), y.as<float>());
+void forward_shared_tile(Stream& s, const View& x, const View& w, const View& y,
+                         const ConvParams& p) {
+  run_shared_tile(s, ConvProblem(x, w, y, p), x.as<float>(), w.as<float>(), y.as<float>());
 }
 
-void forward_gemm(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p) {
-  conv_gemm::run(
-      s, conv_gemm::Forward(ConvProblem(x, w, y, p), x.as<float>(), w.as<float>(), y.as<float>()),
-      p.groups);
+template <class T>
+Forward<T> forward_product(const View& x, const View& w, const View& y, const ConvParams& p,
+                           const ConvEpilogue& e) {
+  return {ConvShape(ConvProblem(x, w, y, p)), x.as<T>(), w.as<T>(), y.as<T>(), epilogue_of<T>(e)};
 }
 
+void forward_gemm(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
+                  const ConvEpilogue& e) {
+  run_register_tile(s, forward_product<float>(x, w, y, p, e), static_cast<int>(p.groups),
+                    statistics_of(e));
+}
+
+template <class T>
+void forward_mma(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
+                 const ConvEpilogue& e) {
+  run_mma(s, forward_product<T>(x, w, y, p, e), static_cast<int>(p.groups), statistics_of(e));
+}
+
+/// As a rung: without an epilogue.
+template <auto Run>
+void plain(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p) {
+  Run(s, x, w, y, p, {});
+}
+
+template <class T>
 void weight_grad_direct(Stream& s, const View& x, const View& dy, const View& dw,
                         const ConvParams& p) {
-  launch(s, thread_per_element(dw), conv_direct::weight_grad_kernel, ConvProblem(x, dw, dy, p),
-         x.as<float>(), dy.as<float>(), dw.as<float>());
+  launch(s, thread_per_element(dw), direct_weight_grad_kernel<T>, ConvProblem(x, dw, dy, p),
+         x.as<T>(), dy.as<T>(), dw.as<T>());
+}
+
+template <class T>
+WeightGrad<T> weight_grad_product(const View& x, const View& dy, const View& dw,
+                                  const ConvParams& p) {
+  return {ConvShape(ConvProblem(x, dw, dy, p)), x.as<T>(), dy.as<T>(), dw.as<T>()};
 }
 
 void weight_grad_gemm(Stream& s, const View& x, const View& dy, const View& dw,
                       const ConvParams& p) {
-  conv_gemm::run(s,
-                 conv_gemm::WeightGrad(ConvProblem(x, dw, dy, p), x.as<float>(), dy.as<float>(),
-                                       dw.as<float>()),
-                 p.groups);
+  run_register_tile(s, weight_grad_product<float>(x, dy, dw, p), static_cast<int>(p.groups));
 }
 
+template <class T>
+void weight_grad_mma(Stream& s, const View& x, const View& dy, const View& dw,
+                     const ConvParams& p) {
+  run_mma(s, weight_grad_product<T>(x, dy, dw, p), static_cast<int>(p.groups));
+}
+
+constexpr const char* kMmaIdea = "the implicit product on tensor cores, loads under way meanwhile";
+
 constexpr ConvRung kForward[] = {
-    {"direct", "one thread per element of y", forward_direct},
-    {"implicit_gemm", "register tiles over the unstored matrix of columns", forward_gemm}};
+    {"direct", "one thread per element of y", plain<forward_direct<float>>},
+    {"shared_tile", "patches and taps in shared memory", forward_shared_tile},
+    {"implicit_gemm", "register tiles over the unstored matrix of columns", plain<forward_gemm>},
+    {"mma_tf32", kMmaIdea, plain<forward_mma<float>>, DType::f32, 0x1p-11},
+    {"direct_bf16", "one thread per element of y", plain<forward_direct<bf16>>, DType::bf16,
+     0x1p-8},
+    {"mma_bf16", kMmaIdea, plain<forward_mma<bf16>>, DType::bf16, 0x1p-8},
+#ifdef ETUDE_HAVE_CUDNN
+    {"cudnn", "NVIDIA's library, in full f32", cudnn_conv},
+    {"cudnn_tf32", "NVIDIA's library", cudnn_conv_tf32, DType::f32, 0x1p-11},
+    {"cudnn_bf16", "NVIDIA's library", cudnn_conv, DType::bf16, 0x1p-8},
+#endif
+};
 constexpr ConvRung kWeightGrad[] = {
-    {"direct", "one thread per element of dw", weight_grad_direct},
-    {"implicit_gemm", "register tiles over the unstored matrix of columns", weight_grad_gemm}};
+    {"direct", "one thread per element of dw", weight_grad_direct<float>},
+    {"implicit_gemm", "register tiles over the unstored matrix of columns, the depth split",
+     weight_grad_gemm},
+    {"mma_tf32", kMmaIdea, weight_grad_mma<float>, DType::f32, 0x1p-11},
+    {"direct_bf16", "one thread per element of dw", weight_grad_direct<bf16>, DType::bf16, 0x1p-8},
+    {"mma_bf16", kMmaIdea, weight_grad_mma<bf16>, DType::bf16, 0x1p-8},
+#ifdef ETUDE_HAVE_CUDNN
+    {"cudnn", "NVIDIA's library, in full f32", cudnn_conv_weight_grad},
+    {"cudnn_tf32", "NVIDIA's library", cudnn_conv_weight_grad_tf32, DType::f32, 0x1p-11},
+    {"cudnn_bf16", "NVIDIA's library", cudnn_conv_weight_grad, DType::bf16, 0x1p-8},
+#endif
+};
 
 }  // namespace
 
@@ -52,9 +109,21 @@ std::span<const ConvRung> conv_input_grad_rungs() { return conv_transpose_rungs(
 std::span<const ConvRung> conv_weight_grad_rungs() { return kWeightGrad; }
 
 // A tile has 64 rows, the output channels of one group: with fewer than 8 (depthwise, say) most of
-// it would be empty, and one thread per element does less work.
+// it would be empty, and one thread per element does less work. Statistics come from tiles, so they
+// take the tiles all the same. From there on, tensor cores where the dtype allows them.
+void gpu::conv_fused(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
+                     const ConvEpilogue& e) {
+  const bool few = y.dim(1) < 8 * p.groups && !e.mean.data;
+  if (y.dtype == DType::bf16)
+    (few ? forward_direct<bf16> : forward_mma<bf16>)(s, x, w, y, p, e);
+  else if (few)
+    forward_direct<float>(s, x, w, y, p, e);
+  else
+    (p.tf32 ? forward_mma<float> : forward_gemm)(s, x, w, y, p, e);
+}
+
 void gpu::conv(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p) {
-  (y.dim(1) < 8 * p.groups ? forward_direct : forward_gemm)(s, x, w, y, p);
+  gpu::conv_fused(s, x, w, y, p, {});
 }
 
 void gpu::conv_input_grad(Stream& s, const View& dy, const View& w, const View& dx,
@@ -64,7 +133,13 @@ void gpu::conv_input_grad(Stream& s, const View& dy, const View& w, const View& 
 
 void gpu::conv_weight_grad(Stream& s, const View& x, const View& dy, const View& dw,
                            const ConvParams& p) {
-  (dy.dim(1) < 8 * p.groups ? weight_grad_direct : weight_grad_gemm)(s, x, dy, dw, p);
+  const bool few = dy.dim(1) < 8 * p.groups;
+  if (dw.dtype == DType::bf16)
+    (few ? weight_grad_direct<bf16> : weight_grad_mma<bf16>)(s, x, dy, dw, p);
+  else if (few)
+    weight_grad_direct<float>(s, x, dy, dw, p);
+  else
+    (p.tf32 ? weight_grad_mma<float> : weight_grad_gemm)(s, x, dy, dw, p);
 }
 
 }  // namespace etude

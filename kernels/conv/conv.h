@@ -15,15 +15,29 @@ struct ConvParams {
   std::int64_t pad_h = 0, pad_w = 0;
   std::int64_t dilation_h = 1, dilation_w = 1;
   std::int64_t groups = 1;
+  /// Whether f32 operands may be rounded to tf32 (10 bits of mantissa) for tensor cores; on the cpu
+  /// they are not.
+  bool tf32 = false;
+};
+
+/// What a convolution does to its sums before it writes them. Empty views: not wanted.
+struct ConvEpilogue {
+  View bias = {};            // [K], of y's dtype
+  View mean = {}, var = {};  // [K], f32 (f64 with f64 operands): both or neither
+  double slope = 1;          // of the leaky rectifier: 1 none, 0 ReLU
 };
 
 namespace cpu {
 void conv(Stream&, const View& x, const View& w, const View& y, const ConvParams&);
+void conv_fused(Stream&, const View& x, const View& w, const View& y, const ConvParams&,
+                const ConvEpilogue&);
 void conv_input_grad(Stream&, const View& dy, const View& w, const View& dx, const ConvParams&);
 void conv_weight_grad(Stream&, const View& x, const View& dy, const View& dw, const ConvParams&);
 }  // namespace cpu
 namespace gpu {
 void conv(Stream&, const View& x, const View& w, const View& y, const ConvParams&);
+void conv_fused(Stream&, const View& x, const View& w, const View& y, const ConvParams&,
+                const ConvEpilogue&);
 void conv_input_grad(Stream&, const View& dy, const View& w, const View& dx, const ConvParams&);
 void conv_weight_grad(Stream&, const View& x, const View& dy, const View& dw, const ConvParams&);
 }  // namespace gpu
@@ -52,6 +66,21 @@ inline void check_conv_params(const char* op, const ConvParams& p) {
   require(p.pad_h >= 0 && p.pad_w >= 0, op, ": padding must not be negative, not ", p.pad_h, " x ",
           p.pad_w);
   require(p.groups > 0, op, ": groups must be positive, not ", p.groups);
+}
+
+inline void check_conv_epilogue(const char* op, const View& y, const ConvEpilogue& e) {
+  const DType statistics = y.dtype == DType::bf16 ? DType::f32 : y.dtype;
+  const auto check = [&](const char* name, const View& v, DType dtype) {
+    require(!v.data || (v.dtype == dtype && v.shape == Dims{y.dim(1)} && v.contiguous()), op, ": ",
+            name, " must be ", name_of(dtype), " [", y.dim(1), "], contiguous, not ",
+            name_of(v.dtype), " ", v.shape);
+  };
+  check("bias", e.bias, y.dtype);
+  check("mean", e.mean, statistics);
+  check("var", e.var, statistics);
+  require(!e.mean.data == !e.var.data, op, ": mean and var come together or not at all");
+  require(!e.mean.data || y.dim(0) * y.dim(2) * y.dim(3) > 0, op,
+          ": an empty batch has no mean and variance");
 }
 
 inline void check_conv_operands(const char* op, const View& a, const View& b, const View& c) {
@@ -100,12 +129,24 @@ inline Dims conv_output_shape(const Dims& x, const Dims& w, const ConvParams& p)
 
 /// y[b,k,p,q] = sum_{c,r,s} x[b, c, p stride - pad + r dilation, q stride - pad + s dilation]
 ///                          * w[k,c,r,s]     with x = 0 outside, c over the channels of k's group.
-/// x: [B, C, H, W], w: [K, C/groups, R, S], y: [B, K, P, Q], all contiguous; f32 | f64 (cpu).
-/// Throws Error for other shapes, layouts and dtypes. Source: Goodfellow et al., "Deep Learning",
-/// 2016, section 9.1; dilation: Yu & Koltun, 2016, section 2.
+/// x: [B, C, H, W], w: [K, C/groups, R, S], y: [B, K, P, Q], all contiguous; f32 | bf16, sums
+/// in f32 | f64 (cpu). Throws Error for other shapes, layouts and dtypes. Source: Goodfellow et
+/// al., "Deep Learning", 2016, section 9.1; dilation: Yu & Koltun, 2016, section 2.
 inline void conv(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p) {
   detail::check_conv("conv", x, w, y, p);
   (s.device() == Device::cpu ? cpu::conv : gpu::conv)(s, x, w, y, p);
+}
+
+/// z = conv(x, w) + bias_k, y[b,k,p,q] = z > 0 ? z : slope * z; mean_k and var_k are those of z
+/// over b, p, q (var biased: divided by B P Q). With mean and var the statistics of a batch norm
+/// cost no pass over y: batch_norm_infer (kernels/norm), with them for running statistics, is the
+/// rest of it. Shapes and errors as conv. Of bf16, mean and var are those of z before it is
+/// rounded.
+inline void conv_fused(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
+                       const ConvEpilogue& epilogue) {
+  detail::check_conv("conv_fused", x, w, y, p);
+  detail::check_conv_epilogue("conv_fused", y, epilogue);
+  (s.device() == Device::cpu ? cpu::conv_fused : gpu::conv_fused)(s, x, w, y, p, epilogue);
 }
 
 /// dx[b,c,h,w] = sum over the k, r, s, p, q whose product in y[b,k,p,q] read x[b,c,h,w] of

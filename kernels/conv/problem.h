@@ -33,6 +33,42 @@ struct ConvProblem : ConvParams {
   double multiplications() const { return 1.0 * B * K * P * Q * Cg() * R * S; }
 };
 
+/// ConvProblem with the index type of the faster kernels: no tensor has 2^31 elements.
+struct ConvShape {
+  int B, C, H, W, K, R, S, P, Q, Cg, Kg;
+  int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
+
+  explicit ConvShape(const ConvProblem& p)
+      : B(narrow(p.B)),
+        C(narrow(p.C)),
+        H(narrow(p.H)),
+        W(narrow(p.W)),
+        K(narrow(p.K)),
+        R(narrow(p.R)),
+        S(narrow(p.S)),
+        P(narrow(p.P)),
+        Q(narrow(p.Q)),
+        Cg(narrow(p.Cg())),
+        Kg(narrow(p.Kg())),
+        stride_h(narrow(p.stride_h)),
+        stride_w(narrow(p.stride_w)),
+        pad_h(narrow(p.pad_h)),
+        pad_w(narrow(p.pad_w)),
+        dilation_h(narrow(p.dilation_h)),
+        dilation_w(narrow(p.dilation_w)),
+        groups(narrow(p.groups)) {
+    narrow(p.B * p.C * p.H * p.W), narrow(p.B * p.K * p.P * p.Q), narrow(p.K * p.Cg() * p.taps());
+  }
+  HOST_DEVICE int taps() const { return R * S; }
+  HOST_DEVICE int positions() const { return P * Q; }
+
+ private:
+  static int narrow(std::int64_t n) {
+    require(n < (std::int64_t{1} << 31), "conv: on the gpu a tensor has less than 2^31 elements");
+    return static_cast<int>(n);
+  }
+};
+
 /// Where along one axis tap r of the window at output position p reads the input; may be outside.
 template <std::integral Int>
 HOST_DEVICE Int read_position(Int p, Int r, Int stride, Int pad, Int dilation) {

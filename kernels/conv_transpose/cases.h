@@ -44,12 +44,22 @@ inline std::vector<Case> tests() {
       {8, 10, 1, 31, 12, 1, 4, {{1, 2, 0, 1}}},              // one-dimensional
       {3, 6, 4, 3, 4, 2, 3, {{3, 2, 1, 0, 2, 3, 2}, 2, 1}},  // everything
       {8, 24, 3, 2, 40, 3, 3, window(2, 1, 1, 1, 2)},        // groups, output padding
-      {2, 2, 3, 3, 2, 2, 2, window(5, 1, 4)},                // gaps that nothing reaches
-      {4, 9, 3, 3, 9, 2, 2, window(1, 0, 2, 3)},             // output padding over the stride
+      {2, 19, 4, 3, 9, 4, 3, {{4, 6, 3, 8, 2, 4}, 1, 3}},    // strides and dilations share factors
+      {1, 40, 5, 6, 70, 4, 4, window(2, 1)},      // long sums, more than one tile of rows
+      {2, 2, 3, 3, 2, 2, 2, window(5, 1, 4)},     // gaps that nothing reaches
+      {4, 9, 3, 3, 9, 2, 2, window(1, 0, 2, 3)},  // output padding over the stride
       {0, 3, 4, 4, 2, 3, 3},
       {2, 0, 4, 4, 2, 3, 3},
       {2, 3, 4, 4, 0, 3, 3},
   };
+}
+
+/// For the epilogue: phases of several sizes, phases without a tap, groups, few channels.
+inline std::vector<Case> epilogue_tests() {
+  return {{9, 12, 7, 7, 17, 4, 4, window(2, 1)},
+          {2, 33, 3, 4, 68, 3, 3, window(2, 1, 0, 1)},
+          {2, 20, 3, 3, 40, 2, 2, window(3, 1, 2, 1, 2)},
+          {2, 2, 3, 3, 2, 3, 3, window(2, 1, 1)}};
 }
 
 /// The generator of the font GAN at its batch size.

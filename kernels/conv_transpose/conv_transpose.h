@@ -16,6 +16,8 @@ struct ConvTransposeParams : ConvParams {
 namespace cpu {
 void conv_transpose(Stream&, const View& x, const View& w, const View& y,
                     const ConvTransposeParams&);
+void conv_transpose_fused(Stream&, const View& x, const View& w, const View& y,
+                          const ConvTransposeParams&, const ConvEpilogue&);
 void conv_transpose_input_grad(Stream&, const View& dy, const View& w, const View& dx,
                                const ConvTransposeParams&);
 void conv_transpose_weight_grad(Stream&, const View& x, const View& dy, const View& dw,
@@ -24,6 +26,8 @@ void conv_transpose_weight_grad(Stream&, const View& x, const View& dy, const Vi
 namespace gpu {
 void conv_transpose(Stream&, const View& x, const View& w, const View& y,
                     const ConvTransposeParams&);
+void conv_transpose_fused(Stream&, const View& x, const View& w, const View& y,
+                          const ConvTransposeParams&, const ConvEpilogue&);
 void conv_transpose_input_grad(Stream&, const View& dy, const View& w, const View& dx,
                                const ConvTransposeParams&);
 void conv_transpose_weight_grad(Stream&, const View& x, const View& dy, const View& dw,
@@ -82,13 +86,23 @@ inline Dims conv_transpose_output_shape(const Dims& x, const Dims& w,
 
 /// y[b,k,p,q] = sum of x[b,c,h,w] * w[c,k,r,s] over the c of k's group and the h, w, r, s with
 /// h stride - pad + r dilation = p and w stride - pad + s dilation = q.
-/// x: [B, C, H, W], w: [C, K/groups, R, S], y: [B, K, P, Q], all contiguous; f32 | f64 (cpu).
-/// Throws Error for other shapes, layouts and dtypes. Source: Zeiler et al., "Deconvolutional
-/// Networks", CVPR 2010; Dumoulin & Visin, "A guide to convolution arithmetic", 2016, chapter 4.
+/// x: [B, C, H, W], w: [C, K/groups, R, S], y: [B, K, P, Q], all contiguous; f32 | bf16, sums
+/// in f32 | f64 (cpu). Throws Error for other shapes, layouts and dtypes. Source: Zeiler et al.,
+/// "Deconvolutional Networks", CVPR 2010; Dumoulin & Visin, "A guide to convolution arithmetic",
+/// 2016, chapter 4.
 inline void conv_transpose(Stream& s, const View& x, const View& w, const View& y,
                            const ConvTransposeParams& p) {
   detail::check_conv_transpose("conv_transpose", x, w, y, p);
   (s.device() == Device::cpu ? cpu::conv_transpose : gpu::conv_transpose)(s, x, w, y, p);
+}
+
+/// conv_transpose, then bias, statistics and rectifier as conv_fused.
+inline void conv_transpose_fused(Stream& s, const View& x, const View& w, const View& y,
+                                 const ConvTransposeParams& p, const ConvEpilogue& epilogue) {
+  detail::check_conv_transpose("conv_transpose_fused", x, w, y, p);
+  detail::check_conv_epilogue("conv_transpose_fused", y, epilogue);
+  (s.device() == Device::cpu ? cpu::conv_transpose_fused : gpu::conv_transpose_fused)(s, x, w, y, p,
+                                                                                      epilogue);
 }
 
 /// dx[b,c,h,w] = sum_{k,r,s} dy[b, k, h stride - pad + r dilation, ...] * w[c,k,r,s]: a convolution

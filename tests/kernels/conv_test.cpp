@@ -10,6 +10,8 @@
 #include "kernels/conv/cases.h"
 #include "kernels/conv/columns_cpu.h"
 #include "kernels/conv/reference.h"
+#include "kernels/conv/winograd_cpu.h"
+#include "tests/kernels/conv_tolerance.h"
 #include "tests/kernels/harness.h"
 
 namespace etude {
@@ -26,6 +28,7 @@ struct Operation {
   const char* name;
   void (*front)(Stream&, const View&, const View&, const View&, const ConvParams&);
   void (*blocked)(const ConvProblem&, const float*, const float*, float*);
+  void (*winograd)(const ConvProblem&, const float*, const float*, float*);
   void (*columns)(const ConvProblem&, const View&, const View&, const View&);
   std::span<const ConvRung> rungs;
 };
@@ -43,42 +46,59 @@ void check(const Operation& op, const Case& c, DType dtype, const Expected& e) {
     if (name == "conv_input_grad") return ConvProblem(v[2], v[1], v[0], c.params);
     return ConvProblem(v[0], v[2], v[1], c.params);
   };
-  const auto expect = [&](const std::string& what, Device device, const testing::Call& call) {
+  const auto expect = [&](const std::string& what, Device device, const testing::Call& call,
+                          double roundoff = 0) {
     const auto y = testing::run(device, {e.first, e.second, e.result}, call);
     const double spread = std::sqrt(static_cast<double>(std::max<std::int64_t>(1, e.terms)));
     testing::expect_close(op.name + (" " + what), y[0], e.values,
-                          (8 + spread) * testing::epsilon_of(dtype), c.scale * spread);
+                          testing::conv_tolerance(dtype, roundoff, e.terms), c.scale * spread);
   };
-  const auto front = [&](Stream& s, std::span<const View> v) {
-    op.front(s, v[0], v[1], v[2], c.params);
+  const auto front = [&](bool tf32) {
+    ConvParams params = c.params;
+    params.tf32 = tf32;
+    return [&op, params](Stream& s, auto v) { op.front(s, v[0], v[1], v[2], params); };
   };
-  expect("cpu", Device::cpu, front);
-  expect("columns", Device::cpu,
-         [&](Stream&, auto v) { op.columns(problem(v), v[0], v[1], v[2]); });
-  if (dtype != DType::f32) return;
-  if (c.B > 0) {
+  expect("cpu", Device::cpu, front(true));
+  if (dtype != DType::bf16) {
+    expect("columns", Device::cpu,
+           [&](Stream&, auto v) { op.columns(problem(v), v[0], v[1], v[2]); });
+  }
+  if (dtype == DType::f32 && c.B > 0) {
     expect("blocked", Device::cpu, [&](Stream&, auto v) {
       op.blocked(problem(v), v[0].template as<float>(), v[1].template as<float>(),
                  v[2].template as<float>());
     });
+    if (cpu::winograd::takes(c.params, c.R, c.S)) {
+      expect("winograd", Device::cpu, [&](Stream&, auto v) {
+        op.winograd(problem(v), v[0].template as<float>(), v[1].template as<float>(),
+                    v[2].template as<float>());
+      });
+    }
   }
-  expect("gpu", Device::gpu, front);
+  if (dtype == DType::f64) return;
+  expect("gpu", Device::gpu, front(false));
+  if (dtype == DType::f32) expect("gpu tf32", Device::gpu, front(true), 0x1p-11);
   for (const ConvRung& rung : op.rungs) {
-    expect(rung.name, Device::gpu,
-           [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); });
+    if (rung.dtype != dtype) continue;
+    expect(
+        rung.name, Device::gpu, [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); },
+        rung.roundoff);
   }
 }
 
 TEST_SUITE("conv") {
   TEST_CASE("conv and its gradients agree with the double reference") {
-    const Operation forward{"conv", conv, cpu::blocked::forward, cpu::columns::forward,
-                            conv_rungs()};
-    const Operation input_grad{"conv_input_grad", conv_input_grad, cpu::blocked::input_grad,
+    const Operation forward{
+        "conv",      conv, cpu::blocked::forward, cpu::winograd::forward, cpu::columns::forward,
+        conv_rungs()};
+    const Operation input_grad{"conv_input_grad",        conv_input_grad,
+                               cpu::blocked::input_grad, cpu::winograd::input_grad,
                                cpu::columns::input_grad, conv_input_grad_rungs()};
-    const Operation weight_grad{"conv_weight_grad", conv_weight_grad, cpu::blocked::weight_grad,
+    const Operation weight_grad{"conv_weight_grad",        conv_weight_grad,
+                                cpu::blocked::weight_grad, cpu::winograd::weight_grad,
                                 cpu::columns::weight_grad, conv_weight_grad_rungs()};
     for (const Case& c : conv_cases::tests()) {
-      for (DType dtype : {DType::f32, DType::f64}) {
+      for (DType dtype : {DType::f32, DType::f64, DType::bf16}) {
         CAPTURE(c.x());
         CAPTURE(c.w());
         const Dims y_shape = conv_output_shape(c.x(), c.w(), c.params);
@@ -101,6 +121,21 @@ TEST_SUITE("conv") {
             {x, unit_dy, output(dtype, c.w()),
              reference::conv_weight_grad(c, x.values, unit_dy.values), c.B * c.y()[2] * c.y()[3]});
       }
+    }
+  }
+
+  TEST_CASE("the epilogue adds a bias, gathers statistics and rectifies") {
+    for (const Case& c : conv_cases::epilogue_tests()) {
+      CAPTURE(c.x());
+      CAPTURE(c.w());
+      testing::check_conv_epilogue(
+          c.x(), c.w(), c.y(), c.C / c.params.groups * c.R * c.S,
+          [&](const Values& x, const Values& w) { return reference::conv(c, x, w); },
+          [&](Stream& s, auto v, const ConvEpilogue& e, bool tf32) {
+            ConvParams params = c.params;
+            params.tf32 = tf32;
+            conv_fused(s, v[0], v[1], v[2], params, e);
+          });
     }
   }
 
@@ -127,6 +162,25 @@ TEST_SUITE("conv") {
         conv_weight_grad(s, view({1, 1, 5, 5}), view({1, 2, 4, 4}), view({2, 1, 3, 3}), {}),
         "conv_weight_grad: x [1, 1, 5, 5] and w [2, 1, 3, 3] go with an output of [1, 2, 3, 3], "
         "not [1, 2, 4, 4]",
+        Error);
+    const auto fused = [&](const ConvEpilogue& e) {
+      conv_fused(s, view({1, 1, 5, 5}), view({2, 1, 3, 3}), view({1, 2, 3, 3}), {}, e);
+    };
+    CHECK_THROWS_WITH_AS(fused({.bias = view({3})}),
+                         "conv_fused: bias must be f32 [2], contiguous, not f32 [3]", Error);
+    CHECK_THROWS_WITH_AS(fused({.mean = view({2})}),
+                         "conv_fused: mean and var come together or not at all", Error);
+    CHECK_THROWS_WITH_AS(conv_fused(s, view({0, 1, 5, 5}), view({2, 1, 3, 3}), view({0, 2, 3, 3}),
+                                    {}, {.mean = view({2}), .var = view({2})}),
+                         "conv_fused: an empty batch has no mean and variance", Error);
+    const auto shared_tile =
+        std::find_if(conv_rungs().begin(), conv_rungs().end(),
+                     [](const ConvRung& rung) { return std::string(rung.name) == "shared_tile"; });
+    CHECK_THROWS_WITH_AS(
+        shared_tile->run(Stream::of(Device::gpu), view({1, 1, 200, 200}), view({1, 1, 2, 2}),
+                         view({1, 1, 40, 40}), {.dilation_h = 160, .dilation_w = 160}),
+        "conv shared_tile: the patch of 8 x 32 positions and a window of 2 x 2 take 129152 bytes "
+        "of shared memory per channel, at most 98304",
         Error);
     const View strided(data, DType::f32, {1, 1, 5, 5}, {25, 25, 1, 5});
     CHECK_THROWS_WITH_AS(conv(s, strided, view({2, 1, 3, 3}), view({1, 2, 3, 3}), {}),

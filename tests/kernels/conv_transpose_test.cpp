@@ -7,6 +7,7 @@
 
 #include "kernels/conv_transpose/cases.h"
 #include "kernels/conv_transpose/reference.h"
+#include "tests/kernels/conv_tolerance.h"
 #include "tests/kernels/harness.h"
 
 namespace etude {
@@ -19,14 +20,15 @@ using testing::output;
 
 /// Runs `call` on `device` and compares its one output; `terms` is the length of its sums.
 void expect(const std::string& what, Device device, const std::vector<Operand>& operands,
-            const std::vector<double>& expected, std::int64_t terms, const testing::Call& call) {
+            const std::vector<double>& expected, std::int64_t terms, const testing::Call& call,
+            double roundoff = 0) {
   const auto y = testing::run(device, operands, call);
   const double spread = std::sqrt(static_cast<double>(std::max<std::int64_t>(1, terms)));
-  testing::expect_close(what, y[0], expected, (8 + spread) * testing::epsilon_of(operands[0].dtype),
-                        spread);
+  testing::expect_close(what, y[0], expected,
+                        testing::conv_tolerance(operands[0].dtype, roundoff, terms), spread);
 }
 
-void check(const Case& c, Device device, DType dtype) {
+void check(const Case& c, Device device, DType dtype, bool tf32 = false) {
   const auto random = [&](const Dims& shape, int seed) {
     return input(dtype, shape, testing::random_values(numel(shape), seed));
   };
@@ -34,18 +36,29 @@ void check(const Case& c, Device device, DType dtype) {
   const std::int64_t taps = c.R * c.S;
   const auto y = reference::conv_transpose(c, x.values, w.values);
   const std::vector<Operand> forward = {x, w, output(dtype, c.y())};
-  expect("conv_transpose", device, forward, y, c.C / c.params.groups * taps,
-         [&](Stream& s, auto v) { conv_transpose(s, v[0], v[1], v[2], c.params); });
-  expect("conv_transpose_input_grad", device, {dy, w, output(dtype, c.x())},
-         reference::conv_transpose_input_grad(c, dy.values, w.values), c.K / c.params.groups * taps,
-         [&](Stream& s, auto v) { conv_transpose_input_grad(s, v[0], v[1], v[2], c.params); });
-  expect("conv_transpose_weight_grad", device, {x, dy, output(dtype, c.w())},
-         reference::conv_transpose_weight_grad(c, x.values, dy.values), c.B * c.H * c.W,
-         [&](Stream& s, auto v) { conv_transpose_weight_grad(s, v[0], v[1], v[2], c.params); });
-  if (device == Device::cpu) return;
+  ConvTransposeParams params = c.params;
+  params.tf32 = tf32;
+  const double roundoff = tf32 ? 0x1p-11 : 0;
+  expect(
+      "conv_transpose", device, forward, y, c.C / c.params.groups * taps,
+      [&](Stream& s, auto v) { conv_transpose(s, v[0], v[1], v[2], params); }, roundoff);
+  expect(
+      "conv_transpose_input_grad", device, {dy, w, output(dtype, c.x())},
+      reference::conv_transpose_input_grad(c, dy.values, w.values), c.K / c.params.groups * taps,
+      [&](Stream& s, auto v) { conv_transpose_input_grad(s, v[0], v[1], v[2], params); }, roundoff);
+  expect(
+      "conv_transpose_weight_grad", device, {x, dy, output(dtype, c.w())},
+      reference::conv_transpose_weight_grad(c, x.values, dy.values), c.B * c.H * c.W,
+      [&](Stream& s, auto v) { conv_transpose_weight_grad(s, v[0], v[1], v[2], params); },
+      roundoff);
+  if (device == Device::cpu || tf32) return;
   for (const ConvRung& rung : conv_transpose_rungs()) {
-    expect(rung.name, device, forward, y, c.C / c.params.groups * taps,
-           [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); });
+    if (rung.dtype != dtype) continue;
+    testing::expect_rung(rung, [&] {
+      expect(
+          rung.name, device, forward, y, c.C / c.params.groups * taps,
+          [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); }, rung.roundoff);
+    });
   }
 }
 
@@ -57,7 +70,25 @@ TEST_SUITE("conv_transpose") {
       REQUIRE(conv_transpose_output_shape(c.x(), c.w(), c.params) == c.y());
       check(c, Device::cpu, DType::f32);
       check(c, Device::cpu, DType::f64);
+      check(c, Device::cpu, DType::bf16);
       check(c, Device::gpu, DType::f32);
+      check(c, Device::gpu, DType::f32, true);
+      check(c, Device::gpu, DType::bf16);
+    }
+  }
+
+  TEST_CASE("the epilogue adds a bias, gathers statistics and rectifies") {
+    for (const Case& c : conv_transpose_cases::epilogue_tests()) {
+      CAPTURE(c.x());
+      CAPTURE(c.w());
+      testing::check_conv_epilogue(
+          c.x(), c.w(), c.y(), c.C / c.params.groups * c.R * c.S,
+          [&](const auto& x, const auto& w) { return reference::conv_transpose(c, x, w); },
+          [&](Stream& s, auto v, const ConvEpilogue& e, bool tf32) {
+            ConvTransposeParams params = c.params;
+            params.tf32 = tf32;
+            conv_transpose_fused(s, v[0], v[1], v[2], params, e);
+          });
     }
   }
 
