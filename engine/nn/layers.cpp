@@ -14,12 +14,6 @@ Tensor uniform_within(double bound, const Dims& shape, const Init& init) {
   return uniform(init.generator, shape, -bound, bound, init.dtype, init.device);
 }
 
-/// x + bias over [B, C, H, W], and the activation, in one pass.
-Tensor with_bias(const Tensor& x, const Tensor& bias, double slope) {
-  if (bias.defined()) return bias_leaky_relu(x, reshape(bias, {-1, 1, 1}), slope);
-  return slope == 1 ? x : leaky_relu(x, slope);
-}
-
 }  // namespace
 
 Linear::Linear(Module& parent, const std::string& name, const Options& o, Init init)
@@ -40,7 +34,7 @@ Conv2d::Conv2d(Module& parent, const std::string& name, const ConvOptions& o, In
 }
 
 Tensor Conv2d::operator()(const Tensor& x, double slope) const {
-  return with_bias(conv(x, weight, params_), bias, slope);
+  return conv(x, weight, params_, {bias, slope});
 }
 
 ConvTranspose2d::ConvTranspose2d(Module& parent, const std::string& name, const ConvOptions& o,
@@ -55,7 +49,44 @@ ConvTranspose2d::ConvTranspose2d(Module& parent, const std::string& name, const 
 }
 
 Tensor ConvTranspose2d::operator()(const Tensor& x) const {
-  return with_bias(conv_transpose(x, weight, params_), bias, 1);
+  return conv_transpose(x, weight, params_, {bias});
+}
+
+namespace {
+
+/// [B, C, L] as the convolutions take it, and back.
+Tensor with_height(const Tensor& x) {
+  require(x.rank() == 3, "a one-dimensional convolution takes [B, C, L], not ", x.shape());
+  return reshape(x, {x.dim(0), x.dim(1), 1, x.dim(2)});
+}
+Tensor without_height(const Tensor& y) { return reshape(y, {y.dim(0), y.dim(1), y.dim(3)}); }
+
+}  // namespace
+
+Conv1d::Conv1d(Module& parent, const std::string& name, const ConvOptions& o, Init init)
+    : Module(parent, name), params_{.stride_w = o.stride, .pad_w = o.pad} {
+  const double bound = 1 / std::sqrt(static_cast<double>(o.in * o.kernel));
+  weight = add_parameter("weight", uniform_within(bound, {o.out, o.in, o.kernel}, init));
+  if (o.bias) bias = add_parameter("bias", uniform_within(bound, {o.out}, init));
+}
+
+Tensor Conv1d::operator()(const Tensor& x, double slope) const {
+  return without_height(conv(with_height(x), with_height(weight), params_, {bias, slope}));
+}
+
+ConvTranspose1d::ConvTranspose1d(Module& parent, const std::string& name, const ConvOptions& o,
+                                 Init init)
+    : Module(parent, name) {
+  params_.stride_w = o.stride;
+  params_.pad_w = o.pad;
+  const double bound = 1 / std::sqrt(static_cast<double>(o.out * o.kernel));
+  weight = add_parameter("weight", uniform_within(bound, {o.in, o.out, o.kernel}, init));
+  if (o.bias) bias = add_parameter("bias", uniform_within(bound, {o.out}, init));
+}
+
+Tensor ConvTranspose1d::operator()(const Tensor& x, double slope) const {
+  return without_height(
+      conv_transpose(with_height(x), with_height(weight), params_, {bias, slope}));
 }
 
 BatchNorm::BatchNorm(Module& parent, const std::string& name, std::int64_t channels, Init init)

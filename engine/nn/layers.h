@@ -49,6 +49,28 @@ class ConvTranspose2d : public Module {
   ConvTransposeParams params_;
 };
 
+/// [B, in, L] -> [B, out, P], with an optional leaky ReLU fused behind the bias.
+class Conv1d : public Module {
+ public:
+  Conv1d(Module& parent, const std::string& name, const ConvOptions& options, Init init);
+  Tensor operator()(const Tensor& x, double slope = 1) const;
+
+  Tensor weight, bias;  // [out, in, kernel], [out] or undefined
+ private:
+  ConvParams params_;
+};
+
+/// [B, in, L] -> [B, out, (L - 1) stride - 2 pad + kernel], likewise.
+class ConvTranspose1d : public Module {
+ public:
+  ConvTranspose1d(Module& parent, const std::string& name, const ConvOptions& options, Init init);
+  Tensor operator()(const Tensor& x, double slope = 1) const;
+
+  Tensor weight, bias;  // [in, out, kernel], [out] or undefined
+ private:
+  ConvTransposeParams params_;
+};
+
 /// Batch normalisation over all but dimension 1, followed by leaky_relu(slope) (1: none, 0: ReLU).
 class BatchNorm : public Module {
  public:

@@ -1,5 +1,7 @@
 #include "engine/ops/conv.h"
 
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 
 namespace etude {
@@ -33,20 +35,50 @@ Tensor conv_input_grad(const Tensor& dy0, const Tensor& w0, const Dims& x_shape,
                 });
 }
 
+/// The fusion's operands, checked; and what turns dy into the gradient before the fusion.
+struct Fusion {
+  Tensor bias;
+  double slope;
+
+  Fusion(const char* op, const Tensor& x, const ConvFusion& f, std::int64_t channels)
+      : slope(f.slope) {
+    require(slope >= 0, op, ": slope ", slope, " must not be negative");
+    if (!f.bias.defined()) return;
+    require_together(op, x, f.bias);
+    require(f.bias.shape() == Dims{channels}, op, ": bias must be [", channels, "], not ",
+            f.bias.shape());
+    bias = contiguous(f.bias);
+  }
+  ConvEpilogue epilogue() const {
+    return {.bias = bias.defined() ? bias.view() : View(), .slope = slope};
+  }
+  /// z and y = leaky_relu(z) have the same sign when slope > 0, so y tells which side an element
+  /// was on; for slope 0 both 0 and a negative give 0, which is right too.
+  Tensor before(const Tensor& dy, const Tensor& y) const {
+    return slope == 1 ? dy : leaky_relu_grad(dy, y, slope);
+  }
+};
+
 }  // namespace
 
-Tensor conv(const Tensor& x0, const Tensor& w0, const ConvParams& p) {
+Tensor conv(const Tensor& x0, const Tensor& w0, const ConvParams& p, const ConvFusion& f) {
   require_together("conv", x0, w0);
   const Tensor x = contiguous(x0), w = contiguous(w0);
   const Tensor y = Tensor::empty(conv_output_shape(x.shape(), w.shape(), p), x.dtype(), x.device());
-  conv(x.stream(), x.view(), w.view(), y.view(), p);
-  return record("conv", y, {x, w}, [x = saved(x), w = saved(w), p](const Tensor& dy, Needs needs) {
-    return Grads{needs[0] ? conv_input_grad(dy, w, x.get().shape(), p) : Tensor(),
-                 needs[1] ? conv_weight_grad(x, dy, w.get().shape(), p) : Tensor()};
-  });
+  const Fusion fusion("conv", x, f, y.dim(1));
+  conv_fused(x.stream(), x.view(), w.view(), y.view(), p, fusion.epilogue());
+  return record("conv", y, {x, w, fusion.bias},
+                [y = fusion.slope == 1 ? Tensor() : y.detach(), x = saved(x), w = saved(w), p,
+                 fusion](const Tensor& dy, Needs needs) {
+                  const Tensor dz = fusion.before(dy, y);
+                  return Grads{needs[0] ? conv_input_grad(dz, w, x.get().shape(), p) : Tensor(),
+                               needs[1] ? conv_weight_grad(x, dz, w.get().shape(), p) : Tensor(),
+                               needs[2] ? sum(dz, {0, 2, 3}) : Tensor()};
+                });
 }
 
-Tensor conv_transpose(const Tensor& x0, const Tensor& w0, const ConvTransposeParams& p) {
+Tensor conv_transpose(const Tensor& x0, const Tensor& w0, const ConvTransposeParams& p,
+                      const ConvFusion& f) {
   require_together("conv_transpose", x0, w0);
   // Otherwise the convolution that is its gradient has more rows than x.
   require(p.output_pad_h < p.stride_h && p.output_pad_w < p.stride_w,
@@ -55,11 +87,15 @@ Tensor conv_transpose(const Tensor& x0, const Tensor& w0, const ConvTransposePar
   const Tensor x = contiguous(x0), w = contiguous(w0);
   const Tensor y =
       Tensor::empty(conv_transpose_output_shape(x.shape(), w.shape(), p), x.dtype(), x.device());
-  conv_transpose(x.stream(), x.view(), w.view(), y.view(), p);
-  return record("conv_transpose", y, {x, w},
-                [x = saved(x), w = saved(w), p](const Tensor& dy, Needs needs) {
-                  return Grads{needs[0] ? conv(dy, w, p) : Tensor(),
-                               needs[1] ? conv_weight_grad(dy, x, w.get().shape(), p) : Tensor()};
+  const Fusion fusion("conv_transpose", x, f, y.dim(1));
+  conv_transpose_fused(x.stream(), x.view(), w.view(), y.view(), p, fusion.epilogue());
+  return record("conv_transpose", y, {x, w, fusion.bias},
+                [y = fusion.slope == 1 ? Tensor() : y.detach(), x = saved(x), w = saved(w), p,
+                 fusion](const Tensor& dy, Needs needs) {
+                  const Tensor dz = fusion.before(dy, y);
+                  return Grads{needs[0] ? conv(dz, w, p) : Tensor(),
+                               needs[1] ? conv_weight_grad(dz, x, w.get().shape(), p) : Tensor(),
+                               needs[2] ? sum(dz, {0, 2, 3}) : Tensor()};
                 });
 }
 

@@ -24,14 +24,14 @@ Tensor apply(const char* name, const Op& op, const Tensor& first, const Tensors&
   return y;
 }
 
+}  // namespace
+
 Tensor leaky_relu_grad(const Tensor& dy, const Tensor& x, double slope) {
   const Tensor dx = apply("leaky_relu_grad", LeakyReluGrad{slope}, dy, x);
   return record("leaky_relu_grad", dx, {dy, x}, [x = saved(x), slope](const Tensor& ddx, Needs) {
     return Grads{leaky_relu_grad(ddx, x, slope), Tensor()};
   });
 }
-
-}  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {
   return record(
@@ -189,19 +189,6 @@ Tensor normal_cdf(const Tensor& x) {
                 [x = saved(x)](const Tensor& dy, Needs) {
                   return Grads{mul(dy, exp(square(x) * -0.5) * 0.3989422804014327)};
                 });
-}
-
-Tensor bias_leaky_relu(const Tensor& x, const Tensor& b, double slope) {
-  require(slope >= 0, "bias_leaky_relu: slope ", slope, " must not be negative");
-  const Tensor y = apply("bias_leaky_relu", BiasLeakyRelu{slope}, x, b);
-  // x + b and its leaky ReLU have the same sign when slope > 0, so the result itself tells which
-  // side an element was on; for slope 0 both 0 and a negative give 0, which is right too.
-  return record(
-      "bias_leaky_relu", y, {x, b},
-      [y, slope, sx = x.shape(), sb = b.shape()](const Tensor& dy, Needs needs) {
-        const Tensor d = leaky_relu_grad(dy, y, slope);
-        return Grads{needs[0] ? sum_to(d, sx) : Tensor(), needs[1] ? sum_to(d, sb) : Tensor()};
-      });
 }
 
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b) {

@@ -36,13 +36,13 @@ Tensor sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x);
 /// x > 0 ? x : slope * x (Maas et al. 2013).
 Tensor leaky_relu(const Tensor& x, double slope);
+/// x > 0 ? dy : slope * dy, linear in dy and without a gradient for x.
+Tensor leaky_relu_grad(const Tensor& dy, const Tensor& x, double slope);
 Tensor relu(const Tensor& x);
 /// x * Phi(x), the exact form with erf (Hendrycks & Gimpel 2016).
 Tensor gelu(const Tensor& x);
 /// Phi(x), the standard normal distribution function.
 Tensor normal_cdf(const Tensor& x);
-/// leaky_relu(x + b) in one pass over x.
-Tensor bias_leaky_relu(const Tensor& x, const Tensor& b, double slope);
 
 /// mask != 0 ? a : b; the mask has no gradient.
 Tensor where(const Tensor& mask, const Tensor& a, const Tensor& b);

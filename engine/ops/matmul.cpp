@@ -2,7 +2,6 @@
 
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
-#include "kernels/copy/copy.h"
 #include "kernels/matmul/matmul.h"
 
 namespace etude {
@@ -74,12 +73,11 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
   if (b.defined()) require_together("linear", x, b);
   const Tensor rows = contiguous(reshape(x, {-1, x.dim(-1)}));
   const Tensor y = Tensor::empty({rows.dim(0), w.dim(0)}, x.dtype(), x.device());
-  if (b.defined()) copy(y.stream(), broadcast_view(b, y.shape()), y.view());
-  const Tensor weight = as_matrices(w);
+  const Tensor weight = as_matrices(w), bias = b.defined() ? contiguous(b) : b;
   matmul(y.stream(), rows.view(), transpose(weight.detach()).view(), y.view(),
-         {.alpha = 1, .beta = b.defined() ? 1.0 : 0.0});
+         {.bias = bias.defined() ? bias.view() : View()});
   const Tensor result =
-      record("linear", y, {rows, weight, b},
+      record("linear", y, {rows, weight, bias},
              [rows = saved(rows), w = saved(weight)](const Tensor& dy, Needs needs) {
                return Grads{needs[0] ? matmul(dy, w) : Tensor(),
                             needs[1] ? matmul(transpose(dy), rows) : Tensor(),

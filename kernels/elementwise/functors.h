@@ -185,16 +185,6 @@ struct GeluGrad : Binary {
     return dy * math::fma(x, math::normal_pdf(x), math::normal_cdf(x));
   }
 };
-/// leaky(x + b): a layer's bias and activation in one pass.
-struct BiasLeakyRelu : Binary {
-  double slope = 0;
-  explicit BiasLeakyRelu(double slope_) : slope(slope_) {}
-  template <class T>
-  HOST_DEVICE T operator()(T x, T b) const {
-    const T sum = x + b;
-    return math::select(sum > 0, sum, sum * static_cast<T>(slope));
-  }
-};
 
 // Of three values.
 /// a where mask is not 0, else b; the value not taken may be NaN.
@@ -211,7 +201,7 @@ using AnyElementwise =
     std::variant<Neg, Exp, Log, Sqrt, Tanh, Sigmoid, Softplus, Square, Reciprocal, Abs, Sign,
                  Affine, Power, Clamp, LeakyRelu, NormalCdf, Gelu, Add, Sub, Mul, Div, Maximum,
                  Minimum, AddScaled, GreaterEqual, Greater, Equal, LeakyReluGrad, TanhGrad,
-                 SigmoidGrad, GeluGrad, BiasLeakyRelu, Where, MulAdd>;
+                 SigmoidGrad, GeluGrad, Where, MulAdd>;
 
 namespace detail {
 template <class Op, class Variant>

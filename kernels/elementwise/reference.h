@@ -75,8 +75,6 @@ inline std::vector<Elementwise> binary_operations() {
       {"gelu_grad", GeluGrad{}, 2,
        [](double dy, double x, double) { return dy * (normal_cdf(x) + x * normal_pdf(x)); }, -5, 5,
        8, 16},
-      {"bias_leaky", BiasLeakyRelu(0.25), 2,
-       [](double x, double b, double) { return leaky(x + b, 0.25); }, -4, 4, 2},
   };
 }
 
