@@ -45,8 +45,10 @@ inline std::vector<Case> tests() {
   };
 }
 
+/// The first is all launch.
 inline std::vector<Case> benches() {
-  return {{{1 << 24}},
+  return {{{1 << 14}},
+          {{1 << 24}},
           {{4096, 4096}, {1, 4096}},
           {{32, 32, 32, 256}, {262144, 32, 1, 1024}},
           {{4096, 4096}, {0, 1}}};

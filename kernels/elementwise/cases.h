@@ -38,8 +38,10 @@ inline std::vector<Case> tests() {
   };
 }
 
+/// The first is all launch.
 inline std::vector<Case> benches() {
-  return {{{1 << 24}},
+  return {{{1 << 14}},
+          {{1 << 24}},
           {{64, 64, 4096}, {{{262144, 4096, 1}, {0, 1, 0}, {262144, 4096, 1}}}},
           {{4096, 4096}, {{{1, 4096}, {4096, 1}, {4096, 1}}}}};
 }

@@ -37,7 +37,8 @@ if(ETUDE_CUDA)
                         "bin folder on PATH, or build with the preset `release`")
   endif()
   if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-    # The cards of this machine ("9.0" is architecture 90); without any, Ampere and Hopper.
+    # The cards of this machine ("8.6" is architecture 86); without any, Ampere and Hopper. Hopper's
+    # own instructions (wgmma, TMA) exist in 90a alone, whose code runs on 9.0 and nothing newer.
     execute_process(COMMAND nvidia-smi --query-gpu=compute_cap --format=csv,noheader
                     OUTPUT_VARIABLE capabilities RESULT_VARIABLE status ERROR_QUIET)
     string(REGEX MATCHALL "[0-9]+[.][0-9]" capabilities "${capabilities}")
@@ -45,6 +46,7 @@ if(ETUDE_CUDA)
       set(capabilities 8.0 9.0)
     endif()
     string(REPLACE "." "" capabilities "${capabilities}")
+    list(TRANSFORM capabilities REPLACE "^90$" "90a")
     list(REMOVE_DUPLICATES capabilities)
     set(CMAKE_CUDA_ARCHITECTURES ${capabilities} CACHE STRING "Architectures of the cards to build for")
   endif()

@@ -17,8 +17,9 @@ struct Arguments {
   std::string value(const std::string& option, const std::string& otherwise = "") const;
 };
 
-/// Every option takes one value, as "--key value" or "--key=value". Error for one that is not in
-/// `known`, or that lacks its value.
-Arguments parse_arguments(int argc, char** argv, const std::vector<std::string>& known);
+/// Every option takes one value, as "--key value" or "--key=value", but those of `flags` take none.
+/// Error for one that is in neither list, or that lacks its value.
+Arguments parse_arguments(int argc, char** argv, const std::vector<std::string>& known,
+                          const std::vector<std::string>& flags);
 
 }  // namespace etude

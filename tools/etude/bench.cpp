@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cmath>
 #include <iostream>
 
 #include "engine/allocator.h"
@@ -12,52 +11,12 @@
 #include "engine/run/console.h"
 #include "engine/run/machine.h"
 #include "engine/run/run_folder.h"
+#include "tools/etude/peaks.h"
 
 namespace etude {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-#ifdef __AVX512F__
-constexpr int kLanes = 16;
-#else
-constexpr int kLanes = 8;
-#endif
-// Independent chains hide the latency of a multiply-add, and with two constants fill the registers.
-constexpr int kChains = 12;
-
-/// Multiply-adds on registers alone: what the processor's f32 units can do at most.
-float fma_loop(std::int64_t rounds) {
-  float sums[kChains][kLanes] = {};
-  for (std::int64_t i = 0; i < rounds; ++i) {
-#pragma GCC unroll 16
-    for (auto& sum : sums) {
-#pragma GCC unroll 1
-      for (float& lane : sum) lane = std::fma(lane, 0.9999f, 1e-6f);
-    }
-  }
-  float total = 0;
-  for (const auto& sum : sums) total += sum[0];
-  return total;
-}
-
-/// FLOP/s of all threads in use, best of several tries.
-double measured_peak() {
-  constexpr std::int64_t kRounds = 4'000'000;
-  double best = 0;
-  volatile float sink = 0;
-  for (int attempt = 0; attempt < 5; ++attempt) {
-    const auto begin = Clock::now();
-#pragma omp parallel
-    {
-      const float total = fma_loop(kRounds);
-#pragma omp critical
-      sink = sink + total;
-    }
-    best = std::max(best, 2.0 * kChains * kLanes * kRounds * num_threads() / seconds_since(begin));
-  }
-  return best;
-}
 
 std::int64_t whole_number(const Arguments& arguments, const std::string& option,
                           std::int64_t otherwise) {
@@ -92,12 +51,13 @@ void bench_step(const Experiment& experiment, const Options& options, const Argu
   const AllocatorStats memory = Allocator::of(options.device).stats();
   const double rate = bench.flops / (quantile(0.5) * 1e-3);
   const bool cpu = options.device == Device::cpu;
-  const double peak = cpu ? measured_peak() : 0;
+  const double peak = cpu ? cpu_fma_peak() : 0;
   Json result{
       {"bench", "step"},
       {"model", experiment.name()},
       {"networks", arguments.value("--networks", "reference")},
       {"description", bench.description},
+      {"batch", bench.items},
       {"device", cpu ? "cpu" : gpu_description()},
       {"machine", machine_description()},
       {"commit", build_id()},

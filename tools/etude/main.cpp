@@ -14,6 +14,7 @@
 #include "models/experiment.h"
 #include "tools/etude/arguments.h"
 #include "tools/etude/bench.h"
+#include "tools/etude/kernel_bench.h"
 
 namespace etude {
 namespace {
@@ -29,6 +30,10 @@ constexpr const char* kUsage =
   etude reproduce MODEL|all          data, training, tables, figures, report.html
   etude report MODEL FOLDER          write report.html of a reproduce folder again
   etude bench step MODEL             time one training step: --steps N, --networks NAME, --json FILE
+  etude bench FAMILY|all             time the kernels of a folder of kernels/, beside the hardware's
+                                     limit: --rung R|all, --case TEXT (part of a case's name), --json FILE
+                                     (of all: a folder), --cold (CPU: caches written over), and beside
+                                     others: --against cublas|cudnn|onednn|torch; all but --json repeatable
 
 options: --preset P  --set k=v  --seed N  --device auto|cpu|cuda|simt  --out DIR  --data DIR
 )";
@@ -59,10 +64,15 @@ const std::map<std::string, std::set<std::string>> kCommandOptions = {
     {"eval", {"--checkpoint", "--seed", "--device", "--out", "--data"}},
     {"reproduce", {"--preset", "--set", "--seed", "--device", "--out", "--data"}},
     {"report", {}},
-    {"bench", {"--preset", "--set", "--device", "--steps", "--networks", "--json"}},
+    {"bench step", {"--preset", "--set", "--device", "--steps", "--networks", "--json"}},
+    {"bench", {"--device", "--rung", "--case", "--against", "--cold", "--json"}},
 };
 
-void check_options(const Arguments& arguments, const std::string& command) {
+void check_options(const Arguments& arguments) {
+  std::string command = arguments.words[0];
+  if (command == "bench" && arguments.words.size() > 1 && arguments.words[1] == "step") {
+    command = "bench step";
+  }
   const auto known = kCommandOptions.find(command);
   require(known != kCommandOptions.end(), "unknown command ", command, "; see etude --help");
   for (const auto& [option, values] : arguments.options) {
@@ -109,10 +119,11 @@ int run(int argc, char** argv) {
     std::cout << kUsage;
     return argc < 2 ? 2 : 0;
   }
-  const Arguments arguments =
-      parse_arguments(argc, argv,
-                      {"--preset", "--set", "--seed", "--device", "--out", "--resume",
-                       "--checkpoint", "--data", "--steps", "--networks", "--json"});
+  const Arguments arguments = parse_arguments(
+      argc, argv,
+      {"--preset", "--set", "--seed", "--device", "--out", "--resume", "--checkpoint", "--data",
+       "--steps", "--networks", "--json", "--rung", "--case", "--against"},
+      {"--cold"});
   require(!arguments.words.empty(), "no command; see etude --help");
   const std::string& command = arguments.words[0];
   const auto word = [&](std::size_t i, const char* what) -> const std::string& {
@@ -123,7 +134,7 @@ int run(int argc, char** argv) {
     require(arguments.words.size() <= count, "etude ", command, ": unexpected ",
             arguments.words.back(), "; see etude --help");
   };
-  check_options(arguments, command);
+  check_options(arguments);
   const Options options = options_from(arguments);
   const char* anomaly_wanted = std::getenv("ETUDE_ANOMALY");
   const AnomalyMode anomaly(anomaly_wanted && std::string(anomaly_wanted) != "0");
@@ -153,11 +164,12 @@ int run(int argc, char** argv) {
   } else if (command == "report") {
     no_more_than(3);
     std::cout << find_experiment(word(1, "MODEL")).report(word(2, "FOLDER")).string() << std::endl;
-  } else {
+  } else if (word(1, "FAMILY, all or step MODEL") == "step") {
     no_more_than(3);
-    require(word(1, "what to time") == "step", "etude bench ", arguments.words[1],
-            ": unknown bench; see etude --help");
     bench_step(find_experiment(word(2, "MODEL")), options, arguments);
+  } else {
+    no_more_than(2);
+    bench_kernels(arguments.words[1], options, arguments);
   }
   return 0;
 }
