@@ -38,7 +38,7 @@ void tile(const Segment* segments, int count, const TileLayout& layout, float* c
   }
   for (int n = 0; n < count; ++n) {
     const float *a = segments[n].a, *b = segments[n].b;
-    // Unrolled, 4 x 3 vectors run at 90 % of the peak instead of 70 %.
+    // Without unrolling, g++ 12 leaves the 4 x 3 tile well below the multiply-adds' rate.
 #pragma GCC unroll 4
     for (std::int64_t d = 0; d < layout.depth; ++d, a += kDepthStride, b += kLanes) {
       Vector column[Vectors];

@@ -84,12 +84,13 @@ struct Operands {
     const std::int64_t sizes[] = {c.count() * p.H * p.W * row, k.count() * p.P * p.Q * row,
                                   pair * p.taps() * kLanes,    phases * c.count() * plane,
                                   k.count() * plane,           pair * phases * points * kLanes};
-    for (int point = 0; point <= points; ++point) {
-      first_of_point.push_back(static_cast<int>(by_point.size()));
-      for (int n = 0; n < products; ++n) {
-        if (point_of(n) == point) by_point.push_back(n);
-      }
-    }
+    // Counting sort by point.
+    first_of_point.assign(points + 1, 0);
+    for (int n = 0; n < products; ++n) ++first_of_point[point_of(n) + 1];
+    for (int point = 0; point < points; ++point) first_of_point[point + 1] += first_of_point[point];
+    by_point.resize(products);
+    std::vector<int> next(first_of_point.begin(), first_of_point.end() - 1);
+    for (int n = 0; n < products; ++n) by_point[next[point_of(n)]++] = n;
     static thread_local Scratch scratch;
     std::int64_t total = 0;
     for (const std::int64_t size : sizes) total += size;
@@ -277,9 +278,15 @@ bool suits(const ConvProblem& p, DType dtype) {
     return false;
   }
   const Axis h(p.H, p.P, p.R, p.stride_h, p.pad_h), w(p.W, p.Q, p.S, p.stride_w, p.pad_w);
-  const double products = 1.0 * h.products() * h.phases * w.products() * w.phases;
+  const double phases = static_cast<double>(h.phases) * w.phases;
+  const double products = static_cast<double>(h.products()) * w.products();
   constexpr double kWorthwhile = 0.8;  // of the multiplications of the definition
-  return products <= kWorthwhile * static_cast<double>(p.P * p.Q * p.taps());
+  // The sums are larger than x and y, and a thread keeps its scratch memory.
+  constexpr double kMostSums = 1 << 26;  // floats, 256 MiB
+  return products * phases <= kWorthwhile * static_cast<double>(p.P * p.Q * p.taps()) &&
+         products * static_cast<double>(p.B) *
+                 (phases * static_cast<double>(p.C + kLanes) + static_cast<double>(p.K + kLanes)) <=
+             kMostSums;
 }
 
 void forward(const ConvProblem& p, const float* x, const float* w, float* y) {

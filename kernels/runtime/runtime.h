@@ -36,7 +36,8 @@ class Stream {
   void synchronize();
   /// Memory for the intermediate results of one operation on a GPU stream: at least `bytes` bytes,
   /// aligned as by allocate(), of unknown contents, good until this thread's next call. It is kept
-  /// and only grows, so a repeated operation allocates nothing.
+  /// and only grows, so a repeated operation allocates nothing. Growing waits for the stream, which
+  /// a stream under capture does not allow: run the operation once before it is captured.
   void* scratch(std::size_t bytes);
   /// cudaStream_t in CUDA builds, else null.
   void* native() const { return native_; }

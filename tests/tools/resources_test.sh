@@ -39,7 +39,7 @@ check() { # WHAT STATUS PATTERN
 row() { grep -qxF -- "$1" "$table" || { printf 'no row %s in:\n' "$1"; cat "$table"; failed=1; }; }
 
 run --check
-check 'before the first run' 0 'no results yet'
+check 'before the first run' 1 'no results yet'
 run
 check 'tables written' 0 '^kernels/matmul/README.md: table written$'
 row '| `1_tile` | `tile<bf16, 8>` | 64 / 72 | 2304 | 0 |'
@@ -52,6 +52,16 @@ run matmul
 check 'one family' 0 '^\| `1_tile` \| `tile<bf16, 8>` \|'
 run convolution
 check 'unknown family' 1 'convolution is not a kernel family; they are matmul'
+
+kernel=$tree/kernels/matmul/ladder/1_tile.cuh
+cp "$kernel" "$tree/kept"
+echo '// more words' >>"$kernel"
+run --check
+check 'a comment' 0 '^$'
+echo 'int changed;' >>"$kernel"
+run --check
+check 'a changed kernel' 1 '^kernels/matmul: its kernels changed since resources.json'
+cp "$tree/kept" "$kernel"
 
 sed -i 's/| 168 |/| 128 |/' "$table"
 run --check
