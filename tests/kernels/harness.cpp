@@ -221,8 +221,11 @@ std::vector<std::vector<double>> run(Device device, const std::vector<Operand>& 
         if (operands[i].output) outputs.push_back(buffers[i]->values(bytes));
         first.push_back(std::move(bytes));
       } else {
-        CHECK_MESSAGE(bytes == first[i], "operand ", i, ": run ", attempt,
-                      " differs from the first run on ", name_of(device));
+        const auto differs = std::mismatch(bytes.begin(), bytes.end(), first[i].begin()).first;
+        const bool same = differs == bytes.end();
+        CHECK_MESSAGE(same, "operand ", i, ": run ", attempt, " differs from the first run on the ",
+                      std::string(name_of(device)), ", first at byte ",
+                      differs - bytes.begin() - static_cast<std::ptrdiff_t>(kGuardBytes));
       }
     }
   }

@@ -1,10 +1,10 @@
-// mutation_gate KERNEL_TESTS [THREAD_SANITIZER_KERNEL_TESTS]
+// mutation_gate [--suite NAME] KERNEL_TESTS [THREAD_SANITIZER_KERNEL_TESTS]
 //
 // Proves that the kernel tests bite: lists the barriers that each test suite meets, then disables
 // one barrier at a time and runs the suites that meet it, cheapest first, under several random
 // schedules, until one fails. A barrier that every run does without is tried with the thread
-// sanitizer's build too, if given. Exit status 0: every barrier is needed by some test; 1: the
-// survivors are named.
+// sanitizer's build too, if given. --suite: of one family alone. Exit status 0: every barrier is
+// needed by some test; 1: the survivors are named.
 
 #include <spawn.h>
 #include <sys/wait.h>
@@ -155,11 +155,23 @@ void try_all(std::vector<Barrier>& barriers, const std::string& tests, const cha
 }  // namespace
 
 int main(int argc, char** argv) {
+  const char* only = nullptr;
+  if (argc > 2 && std::string(argv[1]) == "--suite") {
+    only = argv[2];
+    argc -= 2;
+    argv += 2;
+  }
   if (argc < 2 || argc > 3) {
-    std::cerr << "usage: mutation_gate KERNEL_TESTS [THREAD_SANITIZER_KERNEL_TESTS]\n";
+    std::cerr
+        << "usage: mutation_gate [--suite NAME] KERNEL_TESTS [THREAD_SANITIZER_KERNEL_TESTS]\n";
     return 2;
   }
   std::vector<Suite> suites = list_suites(argv[1]);
+  if (only) std::erase_if(suites, [&](const Suite& suite) { return suite.name != only; });
+  if (suites.empty()) {
+    std::cerr << "mutation_gate: no such suite; " << argv[1] << " --list-test-suites names them\n";
+    return 2;
+  }
   std::vector<Barrier> barriers = list_barriers(argv[1], suites);
   for (const Suite& suite : suites)
     if (!suite.passes) {
