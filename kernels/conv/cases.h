@@ -24,7 +24,6 @@ struct Case {
 
   /// Of each of the three operations, padding included.
   double flops() const { return 2.0 * numel(y()) * (C / params.groups) * R * S; }
-  double bytes() const { return 4.0 * (numel(x()) + numel(w()) + numel(y())); }
 };
 
 inline ConvParams window(std::int64_t stride, std::int64_t pad, std::int64_t dilation = 1,

@@ -48,8 +48,10 @@ struct ConvRung {
   const char* idea;
   /// The operation's arguments in its order (two inputs, the output), not checked.
   void (*run)(Stream&, const View&, const View&, const View&, const ConvParams&);
-  DType dtype = DType::f32;   // of the three operands
-  double roundoff = 0x1p-24;  // unit roundoff of the factors of each product
+  DType dtype = DType::f32;  // of the three operands
+  /// To which it rounds factors beyond their storage: tf32 2^-11; f32, and bf16, whose factors are
+  /// exact in f32 sums, 2^-24. The rounding of a bf16 result comes with its dtype.
+  double roundoff = 0x1p-24;
 };
 std::span<const ConvRung> conv_rungs();
 /// The rungs of conv_transpose: the same kernels, called with other names.
@@ -87,6 +89,12 @@ inline void check_conv_operands(const char* op, const View& a, const View& b, co
   require(a.dtype == b.dtype && b.dtype == c.dtype, op, ": operands must have one dtype, not ",
           name_of(a.dtype), ", ", name_of(b.dtype), ", ", name_of(c.dtype));
   require(a.contiguous() && b.contiguous() && c.contiguous(), op, ": operands must be contiguous");
+}
+
+/// Of the gpu's entries, by which other folders may call them too.
+inline void check_conv_gpu_dtype(const char* op, const View& v) {
+  require(v.dtype == DType::f32 || v.dtype == DType::bf16, op, ": dtype ", name_of(v.dtype),
+          " is not supported on the gpu");
 }
 
 /// How many positions a window of `taps` has on a padded axis.

@@ -6,9 +6,11 @@
 namespace etude {
 
 /// As the rungs of conv, conv_weight_grad and conv_transpose: f32 in full f32 | bf16, f32 sums. The
-/// first deterministic algorithm that cuDNN's heuristics name, in a workspace from Stream::scratch.
-/// Throws Error where there is none (of bf16, perhaps). What cuDNN does not take (empty operands;
-/// output padding over the stride) goes to what production takes.
+/// first algorithm of cuDNN's heuristics that is deterministic, takes at most 256 MiB (of
+/// Stream::scratch), uses no FFT or Winograd transform (less exact than the ladders' bound), and
+/// runs; found once per thread, shape and parameters. Throws Error, "... not supported by cuDNN
+/// ...", where there is none (of bf16, perhaps). What cuDNN does not take (empty operands; output
+/// padding over the stride) goes to what production takes.
 void cudnn_conv(Stream&, const View& x, const View& w, const View& y, const ConvParams&);
 void cudnn_conv_weight_grad(Stream&, const View& x, const View& dy, const View& dw,
                             const ConvParams&);

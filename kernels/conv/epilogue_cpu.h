@@ -1,10 +1,9 @@
 #pragma once
 // What surrounds a convolution on the CPU: the epilogue, and the way of bf16 through f32.
 
-#include <memory>
-
 #include "kernels/conv/conv.h"
 #include "kernels/copy/copy.h"
+#include "kernels/core/scratch.h"
 
 namespace etude::cpu {
 
@@ -16,11 +15,11 @@ void apply_epilogue(const View& y, const ConvEpilogue&);
 /// result into y.
 template <class Params, class Run>
 void in_f32(Stream& s, const View& a, const View& b, const View& y, const Params& params, Run run) {
-  const std::int64_t n = a.numel() + b.numel() + y.numel();
-  const auto memory = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(n));
-  const View wide_a(memory.get(), DType::f32, a.shape);
-  const View wide_b(memory.get() + a.numel(), DType::f32, b.shape);
-  const View wide_y(memory.get() + a.numel() + b.numel(), DType::f32, y.shape);
+  static thread_local Scratch scratch;
+  float* const memory = scratch.at_least<float>(a.numel() + b.numel() + y.numel());
+  const View wide_a(memory, DType::f32, a.shape);
+  const View wide_b(memory + a.numel(), DType::f32, b.shape);
+  const View wide_y(memory + a.numel() + b.numel(), DType::f32, y.shape);
   cpu::copy(s, a, wide_a);
   cpu::copy(s, b, wide_b);
   run(s, wide_a, wide_b, wide_y, params);

@@ -33,7 +33,8 @@ struct ConvProblem : ConvParams {
   double multiplications() const { return 1.0 * B * K * P * Q * Cg() * R * S; }
 };
 
-/// ConvProblem with the index type of the faster kernels: no tensor has 2^31 elements.
+/// ConvProblem with the index type of the faster kernels: no tensor has more than 2^31 - 2^16
+/// elements, because tiles and steps reach past the end of what they cover, by less than 2^16.
 struct ConvShape {
   int B, C, H, W, K, R, S, P, Q, Cg, Kg;
   int stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w, groups;
@@ -58,13 +59,17 @@ struct ConvShape {
         dilation_w(narrow(p.dilation_w)),
         groups(narrow(p.groups)) {
     narrow(p.B * p.C * p.H * p.W), narrow(p.B * p.K * p.P * p.Q), narrow(p.K * p.Cg() * p.taps());
+    narrow(p.W + 2 * p.pad_w);
+    require(p.H + 2 * p.pad_h <= std::int64_t{1} << 30, "conv: on the gpu a padded image has at ",
+            "most 2^30 rows, not ", p.H + 2 * p.pad_h);  // see outside()
   }
   HOST_DEVICE int taps() const { return R * S; }
   HOST_DEVICE int positions() const { return P * Q; }
 
  private:
   static int narrow(std::int64_t n) {
-    require(n < (std::int64_t{1} << 31), "conv: on the gpu a tensor has less than 2^31 elements");
+    require(n <= (std::int64_t{1} << 31) - (std::int64_t{1} << 16),
+            "conv: on the gpu extents and tensors have at most 2^31 - 2^16 elements, not ", n);
     return static_cast<int>(n);
   }
 };

@@ -1,9 +1,9 @@
 #pragma once
-// Vectors of the machine the build is for, and memory that a thread keeps from call to call.
+// Vectors of the machine the build is for.
 
 #include <cstdint>
-#include <memory>
-#include <new>
+
+#include "kernels/core/scratch.h"
 
 namespace etude::cpu {
 
@@ -27,30 +27,5 @@ inline Vector load(const float* from) { return *reinterpret_cast<const Unaligned
 inline void store(float* to, Vector v) { *reinterpret_cast<UnalignedVector*>(to) = v; }
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-/// Grows and never shrinks, uninitialised, 64-byte aligned: after the first step of a training run
-/// nothing allocates.
-class Scratch {
- public:
-  template <class T>
-  T* at_least(std::int64_t n) {
-    const auto bytes = static_cast<std::size_t>(n) * sizeof(T);
-    if (bytes > bytes_) {
-      bytes_ = 0;
-      memory_.reset();
-      memory_.reset(::operator new(bytes, kAlignment));
-      bytes_ = bytes;
-    }
-    return static_cast<T*>(memory_.get());
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(void* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<void, Free> memory_;
-  std::size_t bytes_ = 0;
-};
 
 }  // namespace etude::cpu

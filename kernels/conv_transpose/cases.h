@@ -25,7 +25,6 @@ struct Case {
 
   /// Of each of the three operations, products with the padding included, inserted zeros not.
   double flops() const { return 2.0 * numel(x()) * (K / params.groups) * R * S; }
-  double bytes() const { return 4.0 * (numel(x()) + numel(w()) + numel(y())); }
 };
 
 inline ConvTransposeParams window(std::int64_t stride, std::int64_t pad,

@@ -26,7 +26,7 @@ void gather(Stream& s, const View& x, const View& w, const View& y, const ConvPa
 void implicit_gemm(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p) {
   const InputGrad<float> product(ConvShape(ConvProblem(y, w, x, p)), x.as<float>(), w.as<float>(),
                                  y.as<float>());
-  run_register_tile(s, product, static_cast<int>(p.groups));
+  run_register_product(s, product, static_cast<int>(p.groups));
 }
 
 template <class T>
@@ -37,14 +37,14 @@ Phases<T> phases_of(const View& x, const View& w, const View& y, const ConvParam
 
 void phases(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
             const ConvEpilogue& e) {
-  run_register_tile(s, phases_of<float>(x, w, y, p, e), static_cast<int>(p.groups),
-                    statistics_of(e));
+  run_register_product(s, phases_of<float>(x, w, y, p, e), static_cast<int>(p.groups),
+                       statistics_of(e));
 }
 
 template <class T>
 void phases_mma(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
                 const ConvEpilogue& e) {
-  run_phases_mma(s, phases_of<T>(x, w, y, p, e), static_cast<int>(p.groups), statistics_of(e));
+  run_mma_product(s, phases_of<T>(x, w, y, p, e), static_cast<int>(p.groups), statistics_of(e));
 }
 
 /// As a rung: without an epilogue.
@@ -60,12 +60,12 @@ constexpr ConvRung kRungs[] = {
     {"implicit_gemm", "register tiles over the unstored matrix of columns", implicit_gemm},
     {"phases", "a product per output phase: no inserted zeros", plain<phases>},
     {"phases_mma_tf32", kMmaIdea, plain<phases_mma<float>>, DType::f32, 0x1p-11},
-    {"gather_bf16", "one thread per element of y", plain<gather<bf16>>, DType::bf16, 0x1p-8},
-    {"phases_mma_bf16", kMmaIdea, plain<phases_mma<bf16>>, DType::bf16, 0x1p-8},
+    {"gather_bf16", "one thread per element of y", plain<gather<bf16>>, DType::bf16},
+    {"phases_mma_bf16", kMmaIdea, plain<phases_mma<bf16>>, DType::bf16},
 #ifdef ETUDE_HAVE_CUDNN
     {"cudnn", "NVIDIA's library, in full f32", cudnn_conv_transpose},
     {"cudnn_tf32", "NVIDIA's library", cudnn_conv_transpose_tf32, DType::f32, 0x1p-11},
-    {"cudnn_bf16", "NVIDIA's library", cudnn_conv_transpose, DType::bf16, 0x1p-8},
+    {"cudnn_bf16", "NVIDIA's library", cudnn_conv_transpose, DType::bf16},
 #endif
 };
 
@@ -78,6 +78,7 @@ std::span<const ConvRung> conv_transpose_rungs() { return kRungs; }
 // phase.
 void gpu::conv_transpose_fused(Stream& s, const View& x, const View& w, const View& y,
                                const ConvTransposeParams& p, const ConvEpilogue& e) {
+  detail::check_conv_gpu_dtype("conv_transpose_fused", y);
   const bool few = y.dim(1) < 8 * p.groups && !e.mean.data;
   if (y.dtype == DType::bf16)
     (few ? gather<bf16> : phases_mma<bf16>)(s, x, w, y, p, e);
@@ -89,16 +90,19 @@ void gpu::conv_transpose_fused(Stream& s, const View& x, const View& w, const Vi
 
 void gpu::conv_transpose(Stream& s, const View& x, const View& w, const View& y,
                          const ConvTransposeParams& p) {
+  detail::check_conv_gpu_dtype("conv_transpose", y);
   gpu::conv_transpose_fused(s, x, w, y, p, {});
 }
 
 void gpu::conv_transpose_input_grad(Stream& s, const View& dy, const View& w, const View& dx,
                                     const ConvTransposeParams& p) {
+  detail::check_conv_gpu_dtype("conv_transpose_input_grad", dx);
   gpu::conv(s, dy, w, dx, p);
 }
 
 void gpu::conv_transpose_weight_grad(Stream& s, const View& x, const View& dy, const View& dw,
                                      const ConvTransposeParams& p) {
+  detail::check_conv_gpu_dtype("conv_transpose_weight_grad", dw);
   gpu::conv_weight_grad(s, dy, x, dw, p);
 }
 

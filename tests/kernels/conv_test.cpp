@@ -80,9 +80,11 @@ void check(const Operation& op, const Case& c, DType dtype, const Expected& e) {
   if (dtype == DType::f32) expect("gpu tf32", Device::gpu, front(true), 0x1p-11);
   for (const ConvRung& rung : op.rungs) {
     if (rung.dtype != dtype) continue;
-    expect(
-        rung.name, Device::gpu, [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); },
-        rung.roundoff);
+    testing::expect_rung(rung, [&] {
+      expect(
+          rung.name, Device::gpu,
+          [&](Stream& s, auto v) { rung.run(s, v[0], v[1], v[2], c.params); }, rung.roundoff);
+    });
   }
 }
 
@@ -139,6 +141,20 @@ TEST_SUITE("conv") {
     }
   }
 
+  TEST_CASE("statistics hold where squares of the values would overflow") {
+    const double large = 0x1p70;
+    const auto results = testing::run(
+        Device::gpu,
+        {input(DType::f32, {1, 1, 4, 4}, Values(16)), input(DType::f32, {2, 1, 1, 1}, Values(2)),
+         output(DType::f32, {1, 2, 4, 4}), input(DType::f32, {2}, {large, -large}),
+         output(DType::f32, {2}), output(DType::f32, {2})},
+        [](Stream& s, auto v) {
+          conv_fused(s, v[0], v[1], v[2], {}, {.bias = v[3], .mean = v[4], .var = v[5]});
+        });
+    CHECK(results[1] == Values{large, -large});
+    CHECK(results[2] == Values{0, 0});
+  }
+
   TEST_CASE("wrong arguments are answered by an Error that names them") {
     float data[256] = {};
     const auto view = [&](const Dims& shape) { return View(data, DType::f32, shape); };
@@ -185,6 +201,22 @@ TEST_SUITE("conv") {
     const View strided(data, DType::f32, {1, 1, 5, 5}, {25, 25, 1, 5});
     CHECK_THROWS_WITH_AS(conv(s, strided, view({2, 1, 3, 3}), view({1, 2, 3, 3}), {}),
                          "conv: operands must be contiguous", Error);
+    Stream& gpu = Stream::of(Device::gpu);
+    const auto huge = [&](const Dims& shape) { return View(data, DType::bf16, shape); };
+    CHECK_THROWS_WITH_AS(
+        conv(gpu, huge({1, 1, 1, 1 << 28}), huge({8, 1, 1, 1}), huge({1, 8, 1, 1 << 28}), {}),
+        "conv: on the gpu extents and tensors have at most 2^31 - 2^16 elements, not 2147483648",
+        Error);
+    const auto f64 = [&](const Dims& shape) { return View(data, DType::f64, shape); };
+    const View x = f64({1, 1, 5, 5}), w = f64({2, 1, 3, 3}), y = f64({1, 2, 3, 3});
+    CHECK_THROWS_WITH_AS(conv(gpu, x, w, y, {}), "conv: dtype f64 is not supported on the gpu",
+                         Error);
+    CHECK_THROWS_WITH_AS(conv_fused(gpu, x, w, y, {}, {}),
+                         "conv_fused: dtype f64 is not supported on the gpu", Error);
+    CHECK_THROWS_WITH_AS(conv_input_grad(gpu, y, w, x, {}),
+                         "conv_input_grad: dtype f64 is not supported on the gpu", Error);
+    CHECK_THROWS_WITH_AS(conv_weight_grad(gpu, x, y, w, {}),
+                         "conv_weight_grad: dtype f64 is not supported on the gpu", Error);
     const View wide(data, DType::f64, {2, 1, 3, 3});
     CHECK_THROWS_WITH_AS(conv_input_grad(s, view({1, 2, 3, 3}), wide, view({1, 1, 5, 5}), {}),
                          "conv_input_grad: operands must have one dtype, not f32, f64, f32", Error);

@@ -124,6 +124,18 @@ TEST_SUITE("conv_transpose") {
         "conv_transpose: x [1, 1, 3, 3] and w [1, 2, 3, 3] go with an output of [1, 2, 5, 5], not "
         "[1, 2, 4, 5]",
         Error);
+    Stream& gpu = Stream::of(Device::gpu);
+    const auto f64 = [&](const Dims& shape) { return View(data, DType::f64, shape); };
+    const View x = f64({1, 1, 3, 3}), w = f64({1, 2, 3, 3}), y = f64({1, 2, 5, 5});
+    CHECK_THROWS_WITH_AS(conv_transpose(gpu, x, w, y, {}),
+                         "conv_transpose: dtype f64 is not supported on the gpu", Error);
+    CHECK_THROWS_WITH_AS(conv_transpose_fused(gpu, x, w, y, {}, {}),
+                         "conv_transpose_fused: dtype f64 is not supported on the gpu", Error);
+    CHECK_THROWS_WITH_AS(conv_transpose_input_grad(gpu, y, w, x, {}),
+                         "conv_transpose_input_grad: dtype f64 is not supported on the gpu", Error);
+    CHECK_THROWS_WITH_AS(conv_transpose_weight_grad(gpu, x, y, w, {}),
+                         "conv_transpose_weight_grad: dtype f64 is not supported on the gpu",
+                         Error);
   }
 }
 

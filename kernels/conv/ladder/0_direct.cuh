@@ -28,7 +28,8 @@ inline LaunchConfig thread_per_element(const View& result) {
 /// source  the definition
 template <class T>
 __global__ void __launch_bounds__(kDirectThreads)
-    direct_forward_kernel(ConvProblem p, const T* x, const T* w, T* y, Epilogue<T> epilogue) {
+    direct_forward_kernel(ConvProblem p, const T* x, const T* w, T* y,
+                          ChannelEpilogue<T> epilogue) {
   launch_bound(kDirectThreads);
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kDirectThreads + threadIdx.x;
   if (i >= p.B * p.K * p.P * p.Q) return;

@@ -25,13 +25,14 @@ struct SharedTilePlan {
 
   HOST_DEVICE int patch() const { return patch_h * patch_w; }
   std::size_t bytes(const ConvShape& n) const {
-    return std::size_t{4} * channels * (std::size_t{kFilters} * n.taps() + patch());
+    const auto size = [](int a, int b) { return static_cast<std::size_t>(a) * b; };
+    return 4 * (size(kFilters, n.taps()) + size(patch_h, patch_w)) * channels;
   }
 };
 
 /// The tile follows the image: 8 x 32 positions, up to 1 x 256 of a row, less where there is less.
-/// Channels as fit into 48 KiB, so that several blocks share a processor. Throws Error where not
-/// even one channel fits into 96 KiB, which every card from sm_80 on has.
+/// Channels as fit into 16 KiB (one at least), so that several blocks share a processor. Throws
+/// Error where not even one channel fits into 96 KiB, which every card from sm_80 on has.
 inline SharedTilePlan shared_tile_plan(const ConvShape& n) {
   const auto fit = [](int extent, int most) {
     const auto power = std::bit_ceil(static_cast<unsigned>(std::max(1, extent)));
@@ -39,8 +40,12 @@ inline SharedTilePlan shared_tile_plan(const ConvShape& n) {
   };
   SharedTilePlan plan{.tile_p = fit(n.P, 8), .channels = 1};
   plan.tile_q = fit(n.Q, plan.tile_p == 8 ? 32 : kSharedTileThreads / plan.tile_p);
-  plan.patch_h = (plan.tile_p - 1) * n.stride_h + (n.R - 1) * n.dilation_h + 1;
-  plan.patch_w = (plan.tile_q - 1) * n.stride_w + (n.S - 1) * n.dilation_w + 1;
+  const auto covered = [](std::int64_t tile, int stride, std::int64_t taps, int dilation) {
+    const std::int64_t all = (tile - 1) * stride + (taps - 1) * dilation + 1;
+    return static_cast<int>(std::min(all, std::int64_t{1} << 20));  // too large in any case
+  };
+  plan.patch_h = covered(plan.tile_p, n.stride_h, n.R, n.dilation_h);
+  plan.patch_w = covered(plan.tile_q, n.stride_w, n.S, n.dilation_w);
   const std::size_t one = plan.bytes(n);
   require(one <= 96 * 1024, "conv shared_tile: the patch of ", plan.tile_p, " x ", plan.tile_q,
           " positions and a window of ", n.R, " x ", n.S, " take ", one,
@@ -116,8 +121,8 @@ __global__ void __launch_bounds__(kSharedTileThreads)
   }
 }
 
-inline void run_shared_tile(Stream& s, const ConvProblem& problem, const float* x, const float* w,
-                            float* y) {
+inline void run_shared_patches(Stream& s, const ConvProblem& problem, const float* x,
+                               const float* w, float* y) {
   const ConvShape n(problem);
   if (problem.B * problem.K * problem.P * problem.Q == 0) return;
   const SharedTilePlan plan = shared_tile_plan(n);

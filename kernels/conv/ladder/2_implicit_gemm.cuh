@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(RegisterTile::kThreads)
   auto& smem = shared<Smem>();
   const auto& product = all.phase(static_cast<int>(blockIdx.z));
   static_assert(Product<std::remove_cvref_t<decltype(product)>>);
-  const auto at = TilePlace<Tile>::of_block(all, column_tiles);
+  const auto at = ProductPlace<Tile>::of_block(all, column_tiles);
   const DepthRange range(at.first_column() < product.columns ? product.depth : 0, kDepth,
                          split.parts);
   // A thread loads from 4 rows of a, each at one depth per step; of b from one column at 4 depths,
@@ -120,7 +120,7 @@ __global__ void __launch_bounds__(RegisterTile::kThreads)
 }
 
 template <class P>
-void run_register_tile(Stream& s, const P& product, int groups, Statistics statistics = {}) {
+void run_register_product(Stream& s, const P& product, int groups, Statistics statistics = {}) {
   run_product<RegisterTile>(s, product, groups, statistics, 0, register_tile_kernel<P>);
 }
 

@@ -7,9 +7,8 @@
 // cp.async (which writes the zeros of the padding too), three buffers; bf16, for which there is no
 // 2-byte cp.async, through registers, two buffers. One barrier per step. Where neighbouring depths
 // of a run on in memory, a comes in copies of 16 bytes.
-// Predicted: 3 to 6 times the register tiles;
-// not the 8 (tf32) or 16 (bf16) times of the arithmetic peaks, because every element of b still
-// costs its own look-up, about 10 integer instructions.
+// Predicted: 3 to 6 times the register tiles; not the 8 (tf32) or 16 (bf16) times of the arithmetic
+// peaks, because every element of b still costs its own look-up, about 10 integer instructions.
 
 #include "kernels/conv/ladder/gather.cuh"
 #include "kernels/conv/ladder/product.cuh"
@@ -20,7 +19,7 @@ namespace etude::conv_ladder {
 
 /// Rows x 64 of the result per block, by warps that own 32 x 32 each.
 template <class T, int Rows>
-struct MmaTile {
+struct ProductMmaTile {
   static constexpr int kRows = Rows, kColumns = 64;
   static constexpr int kThreads = kRows * kColumns / 32;
   static constexpr int kPerWord = static_cast<int>(4 / sizeof(T));  // depths
@@ -88,18 +87,17 @@ __device__ __forceinline__ void multiply_half(int half, const std::uint32_t* a,
 ///         shared = 48 or 72 KiB (f32), 32 or 48 KiB (bf16); 1 barrier per 128 bytes of the depth
 /// edges   a tile beyond the result loads zeros and is not stored; depth 0 gives 0
 /// error   2^-11 of each factor (tf32), none (bf16 factors are exact); sums as the other rungs
-/// cost    as 2_implicit_gemm; bound by look-ups and shared memory, tensor cores half busy. About
-/// 180
-///         registers (without a spill; hence the 1 in the launch bounds), so 8 to 12 warps at once
+/// cost    as 2_implicit_gemm; bound by look-ups and shared memory, tensor cores half busy.
+///         Registers: see the README's table; the 1 in the launch bounds keeps them from spilling
 /// source  Thakkar et al., "CUTLASS", 2017-2023 (implicit GEMM on tensor cores, exchanged chunks)
 template <class P, int Rows, bool ChunksOfA>
 __global__ void __launch_bounds__(2 * Rows, 1) mma_kernel(P all, int column_tiles, Split split) {
   launch_bound(2 * Rows);
   using T = typename P::Element;
-  using Tile = MmaTile<T, Rows>;
+  using Tile = ProductMmaTile<T, Rows>;
   const auto& product = all.phase(static_cast<int>(blockIdx.z));
   static_assert(Product<std::remove_cvref_t<decltype(product)>>);
-  const auto at = TilePlace<Tile>::of_block(all, column_tiles);
+  const auto at = ProductPlace<Tile>::of_block(all, column_tiles);
   const DepthRange range(at.first_column() < product.columns ? product.depth : 0, Tile::kDepth,
                          split.parts);
   const auto row = [&](int i) {
@@ -160,9 +158,9 @@ bool has_chunks(const P& product) {
 }
 
 template <class P>
-void run_mma(Stream& s, const P& product, int groups, Statistics statistics = {}) {
+void run_mma_product(Stream& s, const P& product, int groups, Statistics statistics = {}) {
   const auto run = [&]<int Rows, bool ChunksOfA>() {
-    using Tile = MmaTile<typename P::Element, Rows>;
+    using Tile = ProductMmaTile<typename P::Element, Rows>;
     run_product<Tile>(s, product, groups, statistics, Tile::kSharedBytes,
                       mma_kernel<P, Rows, ChunksOfA>);
   };

@@ -21,6 +21,7 @@ struct Moments {
 struct MergeMoments {
   __device__ Moments operator()(const Moments& a, const Moments& b) const {
     if (b.count == 0) return a;
+    if (a.count == 0) return b;  // else 0 * inf, where b lies beyond the range of squares
     const float count = a.count + b.count, share = b.count / count, difference = b.mean - a.mean;
     return {count, a.mean + difference * share,
             a.squares + b.squares + difference * difference * a.count * share};
@@ -30,7 +31,7 @@ struct MergeMoments {
 /// z = sum + bias_k, y = leaky(z); with `moments` [K, parts], where each tile leaves those of its
 /// z.
 template <class T>
-struct Epilogue {
+struct ChannelEpilogue {
   const T* bias = nullptr;
   float slope = 1;
   Moments* moments = nullptr;
@@ -46,7 +47,7 @@ struct Epilogue {
 
 /// Its bias and rectifier; the statistics are Statistics.
 template <class T>
-Epilogue<T> epilogue_of(const ConvEpilogue& e) {
+ChannelEpilogue<T> epilogue_of(const ConvEpilogue& e) {
   return {e.bias.data ? e.bias.as<T>() : nullptr, static_cast<float>(e.slope)};
 }
 

@@ -130,9 +130,10 @@ struct Forward {
   T* result;
   int rows, columns, depth, a_run, Cg, K, size;
   Radix depth_radix, column_radix;
-  Epilogue<T> epilogue;
+  ChannelEpilogue<T> epilogue;
 
-  Forward(const ConvShape& n, const T* x, const T* w, T* y, const Epilogue<T>& epilogue_ = {})
+  Forward(const ConvShape& n, const T* x, const T* w, T* y,
+          const ChannelEpilogue<T>& epilogue_ = {})
       : b(x, n),
         a{w},
         result(y),
@@ -174,7 +175,7 @@ struct WeightGrad {
   T* result;
   int rows, columns, depth, a_run, Cg, K;
   Radix depth_radix, column_radix;
-  Epilogue<T> epilogue = {};
+  ChannelEpilogue<T> epilogue = {};
 
   WeightGrad(const ConvShape& n, const T* x, const T* dy, T* dw)
       : b(x, n),

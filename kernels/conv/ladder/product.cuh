@@ -19,11 +19,11 @@ struct Split {
 /// Where a block works. grid = (row tiles * column tiles * groups, parts, phases); neighbouring
 /// blocks have the same columns, so that they look up the same patches at the same time.
 template <class Tile>
-struct TilePlace {
+struct ProductPlace {
   int group, first_row, column_tile;
 
   template <class P>
-  __device__ static TilePlace of_block(const P& all, int column_tiles) {
+  __device__ static ProductPlace of_block(const P& all, int column_tiles) {
     const int row_tiles = (all.rows + Tile::kRows - 1) / Tile::kRows;
     const int i = static_cast<int>(blockIdx.x), column = i / row_tiles;
     return {column / column_tiles, i % row_tiles * Tile::kRows, column % column_tiles};
@@ -48,7 +48,7 @@ struct DepthRange {
 template <class Tile, class P>
 class Finish {
  public:
-  __device__ Finish(const P& product, const TilePlace<Tile>& at, int column_tiles)
+  __device__ Finish(const P& product, const ProductPlace<Tile>& at, int column_tiles)
       : product_(product), at_(at) {
     float own = 0;
 #pragma unroll
@@ -69,7 +69,7 @@ class Finish {
     const int row = at_.first_row + Tile::row(i), channel = at_.group * product_.rows + row;
     const bool inside = row < product_.rows;
     const float bias = inside ? epilogue.bias_of(channel) : 0.0f;
-    auto* const result = product_.result + product_.result_row(at_.group, row);
+    auto* const result = product_.result + (inside ? product_.result_row(at_.group, row) : 0);
     float total = 0;
 #pragma unroll
     for (int j = 0; j < Tile::kOwnColumns; ++j) {
@@ -95,7 +95,7 @@ class Finish {
 
  private:
   const P& product_;
-  const TilePlace<Tile>& at_;
+  const ProductPlace<Tile>& at_;
   int to_[Tile::kOwnColumns];
   float count_ = 0;
   int part_ = 0;
@@ -112,7 +112,7 @@ __device__ __forceinline__ float* part_of(const Split& split, int part) {
 /// The end of a product kernel: Finish, or with several parts the write of one.
 template <class Tile, class P>
 __device__ __forceinline__ void finish_or_keep(
-    const P& product, const TilePlace<Tile>& at, int column_tiles, const Split& split,
+    const P& product, const ProductPlace<Tile>& at, int column_tiles, const Split& split,
     const float (&sum)[Tile::kOwnRows][Tile::kOwnColumns]) {
   if (split.parts == 1) {
     const Finish<Tile, P> finish(product, at, column_tiles);
@@ -142,7 +142,7 @@ __global__ void __launch_bounds__(Tile::kThreads)
     sum_parts_kernel(P all, int column_tiles, Split split) {
   launch_bound(Tile::kThreads);
   const auto& product = all.phase(static_cast<int>(blockIdx.z));
-  const auto at = TilePlace<Tile>::of_block(all, column_tiles);
+  const auto at = ProductPlace<Tile>::of_block(all, column_tiles);
   const Finish<Tile, std::remove_cvref_t<decltype(product)>> finish(product, at, column_tiles);
 #pragma unroll 1
   for (int i = 0; i < Tile::kOwnRows; ++i) {
@@ -156,7 +156,8 @@ __global__ void __launch_bounds__(Tile::kThreads)
   }
 }
 
-/// Blocks that fill a large card about twice. A constant, so that every card adds in one order.
+/// At least so many blocks, which fill a large card about twice. A constant, so that every card
+/// adds in one order.
 constexpr std::int64_t kFillingBlocks = 256;
 /// A part of the depth has at least so many steps.
 constexpr std::int64_t kStepsPerPart = 4;
@@ -166,16 +167,16 @@ constexpr std::int64_t kStepsPerPart = 4;
 template <class Tile, class P>
 void run_product(Stream& s, P product, int groups, Statistics statistics, std::size_t shared_bytes,
                  void (*kernel)(P, int, Split)) {
-  const auto tiles_along = [](std::int64_t n, int tile) { return (n + tile - 1) / tile; };
+  const auto tiles_along = [](std::int64_t n, std::int64_t tile) { return (n + tile - 1) / tile; };
   const std::int64_t column_tiles = tiles_along(product.columns, Tile::kColumns);
   const std::int64_t tiles = tiles_along(product.rows, Tile::kRows) * column_tiles * groups;
   const std::int64_t all_tiles = tiles * product.phases();
-  require(all_tiles < (std::int64_t{1} << 31) && product.phases() < 65536,
-          "conv: the result takes ", all_tiles, " tiles, a grid has at most 2^31 - 1");
+  require(all_tiles < (std::int64_t{1} << 31), "conv: the result takes ", all_tiles,
+          " tiles, a grid has at most 2^31 - 1");
   if (all_tiles == 0) return;
   const std::int64_t steps = tiles_along(product.depth, Tile::kDepth);
   const std::int64_t parts = std::clamp<std::int64_t>(
-      kFillingBlocks / all_tiles, 1, std::max<std::int64_t>(1, steps / kStepsPerPart));
+      tiles_along(kFillingBlocks, all_tiles), 1, std::max<std::int64_t>(1, steps / kStepsPerPart));
   // One call of scratch() serves both: the next one would take this one's memory.
   const std::int64_t channels = std::int64_t{product.rows} * groups;
   const std::int64_t moments = column_tiles * Tile::kAcross * product.phases();

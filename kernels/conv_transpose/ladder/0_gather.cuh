@@ -23,7 +23,7 @@ constexpr int kGatherThreads = 256;
 /// source  the definition
 template <class T>
 __global__ void __launch_bounds__(kGatherThreads)
-    gather_kernel(ConvProblem p, const T* dy, const T* w, T* dx, Epilogue<T> epilogue) {
+    gather_kernel(ConvProblem p, const T* dy, const T* w, T* dx, ChannelEpilogue<T> epilogue) {
   launch_bound(kGatherThreads);
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kGatherThreads + threadIdx.x;
   if (i >= p.B * p.C * p.H * p.W) return;

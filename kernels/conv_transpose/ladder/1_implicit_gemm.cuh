@@ -34,7 +34,7 @@ struct InputGrad {
   T* result;
   int rows, columns, depth;
   Radix depth_radix, column_radix;
-  Epilogue<T> epilogue = {};
+  ChannelEpilogue<T> epilogue = {};
 
   InputGrad(const ConvShape& shape, const T* dy, const T* w, T* dx)
       : n(shape),

@@ -66,7 +66,7 @@ struct Phase {
   int rows, columns, depth, Kg, C, H, W, S, taps, first_tap, step_h, step_w, first, stride_h,
       stride_w;
   Radix depth_radix, column_radix;
-  Epilogue<T> epilogue;
+  ChannelEpilogue<T> epilogue;
 
   __device__ Place a_row(int group, int c) const {
     return a.place((group * Kg * rows + c) * taps + first_tap);
@@ -97,10 +97,10 @@ struct Phases {
   const T* dy;
   T* result;
   int rows, columns, depth;
-  Epilogue<T> epilogue;
+  ChannelEpilogue<T> epilogue;
 
   Phases(const ConvShape& shape, const T* dy_, const T* w_, T* dx,
-         const Epilogue<T>& epilogue_ = {})
+         const ChannelEpilogue<T>& epilogue_ = {})
       : n(shape),
         h(n.H, n.R, n.stride_h, n.pad_h, n.dilation_h),
         w(n.W, n.S, n.stride_w, n.pad_w, n.dilation_w),
@@ -110,7 +110,11 @@ struct Phases {
         rows(n.Cg),
         columns(n.B * ceil_div(n.H, n.stride_h) * ceil_div(n.W, n.stride_w)),
         depth(n.Kg * ceil_div(n.R, h.tap_step()) * ceil_div(n.S, w.tap_step())),
-        epilogue(epilogue_) {}
+        epilogue(epilogue_) {
+    const std::int64_t count = std::int64_t{n.stride_h} * n.stride_w;
+    require(count < 65536, "conv_transpose: strides of ", n.stride_h, " x ", n.stride_w, " make ",
+            count, " phases, a grid has at most 65535");
+  }
 
   HOST_DEVICE int phases() const { return n.stride_h * n.stride_w; }
   __device__ Phase<T> phase(int f) const {
