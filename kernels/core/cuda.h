@@ -50,14 +50,28 @@ inline void check_cuda(cudaError_t status, const char* call,
        cudaGetErrorString(status));
 }
 
+/// Lets blocks of the kernel have `bytes` of dynamic shared memory: beyond 48 KiB, of which the
+/// static part is taken first, it has to be asked for. What is asked for is all the device can
+/// give, so that threads with different needs of one kernel do not undo each other's request.
+inline void allow_shared(const void* function, std::size_t bytes, std::source_location where) {
+  if (bytes == 0) return;
+  cudaFuncAttributes known{};
+  check_cuda(cudaFuncGetAttributes(&known, function), "cudaFuncGetAttributes", where);
+  if (bytes <= static_cast<std::size_t>(known.maxDynamicSharedSizeBytes)) return;
+  int device = 0, most = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice", where);
+  check_cuda(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+             "cudaDeviceGetAttribute", where);
+  check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  most - static_cast<int>(known.sharedSizeBytes)),
+             "cudaFuncSetAttribute", where);
+}
+
 template <class... P, std::size_t... I>
 void launch_with(Stream& stream, const LaunchConfig& config, void (*kernel)(P...),
                  std::tuple<P...>& params, std::index_sequence<I...>) {
   const void* function = reinterpret_cast<const void*>(kernel);
-  if (config.shared_bytes > 48 * 1024)  // more has to be asked for
-    check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(config.shared_bytes)),
-               "cudaFuncSetAttribute", config.where);
+  allow_shared(function, config.shared_bytes, config.where);
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeCooperative;
   attribute.val.cooperative = 1;
@@ -98,10 +112,7 @@ template <class... P>
 int resident_blocks(void (*kernel)(P...), int threads, std::size_t shared_bytes = 0) {
 #ifdef __CUDACC__
   const void* function = reinterpret_cast<const void*>(kernel);
-  if (shared_bytes > 48 * 1024)
-    check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(shared_bytes)),
-               "cudaFuncSetAttribute");
+  allow_shared(function, shared_bytes, std::source_location::current());
   int device = 0, processors = 0, blocks = 0;
   check_cuda(cudaGetDevice(&device), "cudaGetDevice");
   check_cuda(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device),

@@ -20,9 +20,6 @@ struct Case {
   Layout a = Layout::row, b = Layout::row;
   double alpha = 1, beta = 0;
   double scale = 1;  // a is uniform in [-scale, scale], b in [-1/scale, 1/scale]
-
-  double flops() const { return 2.0 * batch * m * n * k; }
-  double bytes() const { return 4.0 * batch * (m * k + k * n + (beta != 0 ? 2 : 1) * m * n); }
 };
 
 /// batch 0 stands for operands without a batch dimension.

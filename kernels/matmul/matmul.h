@@ -38,8 +38,10 @@ struct MatmulRung {
   const char* idea;
   /// Arguments as of `matmul`, and not checked.
   void (*run)(Stream&, const View& a, const View& b, const View& c, const MatmulOptions&);
-  DType dtype = DType::f32;   // of a, b and c
-  double roundoff = 0x1p-24;  // unit roundoff of the factors of each product
+  DType dtype = DType::f32;  // of a, b and c; what c's rounding costs follows from it
+  /// Unit roundoff to which a product's factors are rounded beyond their storage: tf32 2^-11; f32,
+  /// and bf16, whose factors stay exact, 2^-24.
+  double roundoff = 0x1p-24;
 };
 /// The ladder from the bottom up; in CUDA builds with cuBLAS the last entries are the library's.
 std::span<const MatmulRung> matmul_rungs();

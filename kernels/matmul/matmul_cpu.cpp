@@ -9,7 +9,7 @@ namespace etude {
 #ifdef ETUDE_HAVE_ONEDNN
 namespace {
 
-/// Up to here oneDNN's fixed cost of about 0.3 us a call outweighs its faster inner loop.
+/// Up to here oneDNN's fixed cost of a call is expected to outweigh its faster inner loop.
 constexpr std::int64_t kTinyProduct = 16 * 16 * 16;
 /// Of a band of c, in elements (1 MiB); but no less rows than pay for packing b again.
 constexpr std::int64_t kBandSize = 1 << 18, kMinRows = 128;

@@ -1,36 +1,35 @@
 #pragma once
-// What the CPU's ways to a product share: memory, the epilogue of a block of c, bf16.
+// What the CPU's ways to a product share: its tasks, the epilogue of a block of c, bf16.
 
 #include <cstddef>
-#include <memory>
-#include <new>
+#include <exception>
 
+#include "kernels/core/scratch.h"
 #include "kernels/matmul/epilogue.h"
 #include "kernels/matmul/problem.h"
 
 namespace etude {
 
-/// Memory that a thread keeps from call to call, so that a product allocates nothing.
-template <class T>
-class Workspace {
- public:
-  T* at_least(std::int64_t n) {
-    if (n > size_) {
-      memory_.reset(
-          static_cast<T*>(::operator new(static_cast<std::size_t>(n) * sizeof(T), kAlignment)));
-      size_ = n;
-    }
-    return memory_.get();
+/// body(task) for each, shared out among the threads in one fixed way. An exception of a body, such
+/// as that of a Scratch without memory, reaches the caller: none may leave a parallel region.
+template <class Body>
+void for_each_task(std::int64_t tasks, int threads, Body body) {
+  if (threads == 1) {  // a parallel region can cost as much as a tiny product
+    for (std::int64_t task = 0; task < tasks; ++task) body(task);
+    return;
   }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  struct Free {
-    void operator()(T* p) const { ::operator delete(p, kAlignment); }
-  };
-  std::unique_ptr<T[], Free> memory_;
-  std::int64_t size_ = 0;
-};
+  std::exception_ptr error;
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (std::int64_t task = 0; task < tasks; ++task) {
+    try {
+      body(task);
+    } catch (...) {
+#pragma omp critical(etude_task_error)
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
 
 /// A block of c: its first element's place in all of c and column, its extents, c's row stride.
 struct Block {
@@ -64,8 +63,8 @@ void finish_block(const Epilogue<T>& e, compute_t<T>* x, std::int64_t x_row, con
 }
 
 namespace cpu {
-/// A bf16 product by an f32 one, `multiply`: block by block of c the operands are widened, and the
-/// finished sums rounded once.
+/// A bf16 product by f32 ones, `multiply`: block by block of c the operands are widened, a part of
+/// the depth at a time, and the finished f32 sums rounded once. Takes 6 MiB a thread, in any shape.
 void matmul_widened(const View& a, const View& b, const View& c, const MatmulOptions& options,
                     void (*multiply)(Stream&, const View&, const View&, const View&,
                                      const MatmulOptions&));

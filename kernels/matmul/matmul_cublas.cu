@@ -18,14 +18,25 @@ void check_cublas(cublasStatus_t status, const char* call) {
 /// A handle serves one thread at a time and is dear to make: each thread keeps its own.
 class CublasHandle {
  public:
-  CublasHandle() { check_cublas(cublasCreate(&handle_), "cublasCreate"); }
+  /// cuBLAS may otherwise add parts of a bf16 product in bf16.
+  CublasHandle() : CublasHandle(created()) {
+    constexpr int kMode = CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
+    check_cublas(cublasSetMathMode(handle_, static_cast<cublasMath_t>(kMode)), "cublasSetMathMode");
+  }
   CublasHandle(const CublasHandle&) = delete;
   CublasHandle& operator=(const CublasHandle&) = delete;
   ~CublasHandle() { cublasDestroy(handle_); }
   operator cublasHandle_t() const { return handle_; }
 
  private:
-  cublasHandle_t handle_ = nullptr;
+  explicit CublasHandle(cublasHandle_t handle) : handle_(handle) {}
+  static cublasHandle_t created() {
+    cublasHandle_t handle = nullptr;
+    check_cublas(cublasCreate(&handle), "cublasCreate");
+    return handle;
+  }
+
+  cublasHandle_t handle_;
 };
 
 constexpr int kFinishThreads = 256;

@@ -48,6 +48,8 @@ void matmul_hopper(Stream& s, const View& a, const View& b, const View& c,
   const auto run = [&]<Major A, Major B>() {
     const auto kernel = matmul_hopper_tiles<A, B>;
     const std::int64_t resident = resident_blocks(kernel, kHopperThreads, kHopperSmemBytes);
+    require(resident > 0, "matmul: the card has no room for a block of ", kHopperThreads,
+            " threads and ", kHopperSmemBytes, " bytes of shared memory");
     launch(s,
            {.grid = dim3(static_cast<unsigned>(std::min(problem.tiles.count(), resident))),
             .block = dim3(kHopperThreads),

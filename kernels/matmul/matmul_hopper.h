@@ -12,8 +12,9 @@ namespace etude {
 /// this build that was made for sm_90a. Never on the SIMT runtime.
 bool hopper_available();
 
-/// As gpu::matmul, bf16 with f32 sums. A product that TMA cannot take (see matmul_hopper_suits), or
-/// a card where it is not available, goes to the best of the other rungs.
+/// As gpu::matmul, bf16 with f32 sums. A product that does not suit TMA (see matmul_hopper_suits),
+/// or a card where it is not available, goes to the best of the other rungs. Throws Error where the
+/// driver refuses an operand that suits, or the card has no room for a block.
 void matmul_hopper(Stream&, const View& a, const View& b, const View& c, const MatmulOptions&);
 
 /// The order in which the blocks, `count()` of them at most, take the tiles of c. Blocks that run
@@ -49,7 +50,9 @@ struct HopperTiles {
 };
 
 /// An operand as TMA takes it: rows (or columns) that start at multiples of 16 bytes, do not
-/// overlap and count at most 2^30.
+/// overlap and count at most 2^30. The driver's header gives the stride of the batch as that of a
+/// line times (lines + padding), so matrices follow each other by whole lines and do not overlap
+/// either; with one matrix the padding is none.
 struct HopperOperand {
   Major major;
   std::uint64_t along, across;            // extents: along the major axis, and the other one
@@ -65,12 +68,13 @@ struct HopperOperand {
     across = static_cast<std::uint64_t>(layout.transposed ? cols : rows);
     line_bytes = static_cast<std::uint64_t>(layout.leading) * 2;
     shared = batch <= 1 || s.batch == 0;
-    batch_bytes = shared ? line_bytes : static_cast<std::uint64_t>(s.batch) * 2;
+    batch_bytes = shared ? line_bytes * across : static_cast<std::uint64_t>(s.batch) * 2;
     constexpr std::uint64_t kMaxExtent = 1u << 30, kMaxStride = std::uint64_t{1} << 40;
     valid = x.dtype == DType::bf16 && layout.valid &&
             reinterpret_cast<std::uintptr_t>(x.data) % 16 == 0 && line_bytes % 16 == 0 &&
-            batch_bytes % 16 == 0 && along > 0 && across > 0 && along <= kMaxExtent &&
-            across <= kMaxExtent && line_bytes < kMaxStride && batch_bytes < kMaxStride;
+            along > 0 && across > 0 && along <= kMaxExtent && across <= kMaxExtent &&
+            line_bytes < kMaxStride && batch_bytes < kMaxStride && batch_bytes % line_bytes == 0 &&
+            batch_bytes / line_bytes >= across;
   }
 };
 

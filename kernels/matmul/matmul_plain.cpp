@@ -8,8 +8,6 @@
 #endif
 
 #include <cstring>
-#include <memory>
-#include <new>
 #include <utility>
 
 #include "kernels/matmul/matmul_cpu.h"
@@ -126,9 +124,9 @@ auto tile_of_rows(std::int64_t rows) {
 /// The product, on the calling thread.
 template <class T>
 void multiply(const Product<T>& p) {
-  static thread_local Workspace<T> a_space, b_space;
-  T* a_block = a_space.at_least(round_up(std::min(p.m, kBlockM), kTileRows) * kBlockK);
-  T* b_block = b_space.at_least(round_up(std::min(p.n, kBlockN), kTileCols<T>) * kBlockK);
+  static thread_local Scratch a_space, b_space;
+  T* a_block = a_space.at_least<T>(round_up(std::min(p.m, kBlockM), kTileRows) * kBlockK);
+  T* b_block = b_space.at_least<T>(round_up(std::min(p.n, kBlockN), kTileCols<T>) * kBlockK);
   for (std::int64_t n = 0; n < p.n; n += kBlockN) {
     const std::int64_t cols = std::min(kBlockN, p.n - n);
     std::int64_t k = 0;
@@ -209,8 +207,8 @@ void multiply_vector(const T* w, std::int64_t row, std::int64_t col, const T* x,
 /// A product of which c has one row, or c has one column without gaps.
 template <class T>
 void multiply_vector(const Product<T>& p, bool one_row) {
-  static thread_local Workspace<T> space;
-  T* x = space.at_least(p.k);
+  static thread_local Scratch space;
+  T* x = space.at_least<T>(p.k);
   for (std::int64_t d = 0; d < p.k; ++d) x[d] = one_row ? p.a[d * p.a_col] : p.b[d * p.b_row];
   T* y = p.c + p.index;
   if (one_row) {
@@ -278,13 +276,7 @@ void cpu::matmul_plain(Stream&, const View& a, const View& b, const View& c,
       // By the shape of the whole: a share's way, and so its rounding, ignores the thread count.
       whole.m == 1 || whole.n == 1 ? multiply_vector(share, whole.m == 1) : multiply(share);
     };
-    const std::int64_t tasks = p.batch * parts;
-    if (threads == 1) {  // an idle parallel region costs as much as a tiny product
-      for (std::int64_t task = 0; task < tasks; ++task) multiply_task(task);
-      return;
-    }
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (std::int64_t task = 0; task < tasks; ++task) multiply_task(task);
+    for_each_task(p.batch * parts, threads, multiply_task);
   });
 }
 

@@ -240,13 +240,18 @@ TEST_SUITE("matmul") {
     CHECK_FALSE(suits(view({5, 0}), view({0, 24})));
     CHECK_FALSE(suits(view({5, 16}, {}, 0, DType::f32), view({16, 24}, {}, 0, DType::f32)));
     CHECK_FALSE(matmul_hopper_suits(view({8, 8}), view({8, 8}), view({8, 8}), {.alpha = 0}));
-    // batches: shared, by multiples of 16 bytes, and not
+    // batches: shared, by whole lines apart, and not
     CHECK(suits(view({3, 8, 8}, {64, 1, 8}), view({3, 8, 8}, {0, 8, 1})));
     CHECK(suits(view({3, 8, 8}), view({3, 8, 8}, {72, 8, 1})));
     CHECK_FALSE(suits(view({3, 8, 8}), view({3, 8, 8}, {65, 8, 1})));
+    CHECK(suits(view({3, 8, 8}), view({3, 8, 8}, {144, 16, 1})));
+    CHECK_FALSE(suits(view({3, 8, 8}), view({3, 8, 8}, {136, 16, 1})));  // by 8.5 lines
+    CHECK_FALSE(suits(view({3, 8, 8}), view({3, 8, 8}, {8, 24, 1})));    // side by side
+    CHECK_FALSE(suits(view({3, 8, 8}), view({3, 8, 8}, {56, 8, 1})));    // overlap
 
-    const auto operand = [](const MatrixStrides& s, std::int64_t rows, std::int64_t cols, bool a) {
-      return HopperOperand(View(const_cast<bf16*>(data), DType::bf16, {rows, cols}), s, 1, rows,
+    const auto operand = [](const MatrixStrides& s, std::int64_t rows, std::int64_t cols, bool a,
+                            std::int64_t batch = 1) {
+      return HopperOperand(View(const_cast<bf16*>(data), DType::bf16, {rows, cols}), s, batch, rows,
                            cols, a);
     };
     const HopperOperand a = operand({16, 1, 0}, 5, 16, true), at = operand({1, 8, 0}, 5, 16, true);
@@ -254,9 +259,13 @@ TEST_SUITE("matmul") {
     CHECK(a.along == 16);
     CHECK(a.across == 5);
     CHECK(a.line_bytes == 32);
+    CHECK(a.batch_bytes == 5 * 32);
     CHECK(at.major == Major::mn);
     CHECK(at.along == 5);
     CHECK(at.line_bytes == 16);
+    CHECK(at.batch_bytes == 16 * 16);
+    CHECK(operand({16, 1, 0}, 5, 16, true, 3).batch_bytes == 5 * 32);
+    CHECK(operand({16, 1, 96}, 5, 16, true, 3).batch_bytes == 6 * 32);
     CHECK(operand({24, 1, 0}, 16, 24, false).major == Major::mn);
     CHECK(operand({1, 16, 0}, 16, 24, false).major == Major::k);
   }

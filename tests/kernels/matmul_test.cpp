@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "kernels/matmul/cases.h"
+#include "kernels/matmul/matmul_cpu.h"
+#include "kernels/matmul/matmul_cublas.h"
 #include "kernels/matmul/reference.h"
 #include "tests/kernels/harness.h"
 
@@ -28,21 +31,26 @@ struct Backend {
   Device device;
   DType dtype;
   void (*run)(Stream&, const View&, const View&, const View&, const MatmulOptions&);
-  double roundoff = 0;  // of the factors, where it is more than the dtype's own
+  double roundoff = 0x1p-24;  // as MatmulRung::roundoff
 };
 
-void matmul_tf32(Stream& s, const View& a, const View& b, const View& c,
-                 const MatmulOptions& options) {
+/// The same, where f32 may round to tf32.
+template <auto Matmul>
+void in_tf32(Stream& s, const View& a, const View& b, const View& c, const MatmulOptions& options) {
   MatmulOptions rounded = options;
   rounded.tf32 = true;
-  matmul(s, a, b, c, rounded);
+  Matmul(s, a, b, c, rounded);
 }
 
-/// The public function on both devices, the CPU's own loops, and every rung of the ladder.
+/// The public function on both devices, the choice among the project's own rungs, which a build
+/// with cuBLAS takes only where that refuses, the CPU's own loops, and every rung of the ladder.
 std::vector<Backend> backends() {
   std::vector<Backend> all{{"gpu", Device::gpu, DType::f32, matmul},
-                           {"gpu tf32", Device::gpu, DType::f32, matmul_tf32, 0x1p-11},
-                           {"gpu", Device::gpu, DType::bf16, matmul}};
+                           {"gpu tf32", Device::gpu, DType::f32, in_tf32<matmul>, 0x1p-11},
+                           {"gpu", Device::gpu, DType::bf16, matmul},
+                           {"own", Device::gpu, DType::f32, matmul_own},
+                           {"own tf32", Device::gpu, DType::f32, in_tf32<matmul_own>, 0x1p-11},
+                           {"own", Device::gpu, DType::bf16, matmul_own}};
   for (DType dtype : {DType::f32, DType::f64, DType::bf16}) {
     all.push_back({"cpu", Device::cpu, dtype, matmul});
     all.push_back({"cpu plain", Device::cpu, dtype, cpu::matmul_plain});
@@ -59,7 +67,7 @@ double tolerance_of(const Backend& backend, std::int64_t k) {
   // Each of the K additions rounds a partial sum of at most K products below 1.
   double tolerance = (4 + static_cast<double>(k)) * compute;
   // A factor's rounding is as often up as down: the errors of K products add up as sqrt(K).
-  if (backend.roundoff > testing::epsilon_of(backend.dtype)) {
+  if (backend.roundoff > 0x1p-24) {
     tolerance += 4 * backend.roundoff * std::sqrt(static_cast<double>(k));
   }
   return backend.dtype == DType::bf16 ? tolerance + 0x1.01p-8 : tolerance;
@@ -190,6 +198,8 @@ TEST_SUITE("matmul") {
                           {0, 515, 1, 520, row, row, 2, 1},
                           {9, 40, 36, 33, padded, shared, 1, 1},
                           {9, 40, 36, 33, shared, padded},
+                          {0, 11, 13, 2100, column, row, 0.5, 2},
+                          {0, 11, 13, 2100, row, column},
                           {70, 18, 18, 18}};
     for (const Case& x : cases) {
       for (const Backend& backend : backends()) {
@@ -241,6 +251,16 @@ TEST_SUITE("matmul") {
     }
   }
 
+  TEST_CASE("the CPU's tasks: each once, and an exception of one reaches the caller") {
+    for (int threads : {1, 4}) {
+      std::vector<int> done(9);
+      for_each_task(9, threads, [&](std::int64_t task) { ++done[task]; });
+      CHECK(done == std::vector<int>(9, 1));
+      const auto fail_late = [](std::int64_t task) { require(task < 7, "task ", task); };
+      CHECK_THROWS_WITH_AS(for_each_task(8, threads, fail_late), "task 7", Error);
+    }
+  }
+
   TEST_CASE("the CPU's epilogue of many blocks") {
     for (const Backend& backend : backends()) {
       if (backend.device == Device::gpu) continue;
@@ -248,6 +268,7 @@ TEST_SUITE("matmul") {
         with_threads(threads, [&] {
           expect_epilogue(backend, {0, 260, 1030, 20}, {true, Activation::gelu, true});
           expect_epilogue(backend, {0, 40, 70, 300}, {true, Activation::relu, true});
+          expect_epilogue(backend, {0, 7, 20, 1100}, {true, Activation::relu, true});
           expect_epilogue(backend, {9, 40, 36, 33}, {true, Activation::relu, true});
           return 0;
         });
