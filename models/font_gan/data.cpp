@@ -146,17 +146,6 @@ FontData load_font_data(std::string_view name, const fs::path& data_dir, std::ui
   fail("font data: there are \"typefaces\" and \"ee641\", not \"", name, "\"");
 }
 
-void ContentHash::add(std::string_view bytes) {
-  for (const char byte : bytes) hash_ = (hash_ ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-}
-
-std::string ContentHash::hex() const {
-  std::string digits;
-  for (int shift = 60; shift >= 0; shift -= 4)
-    digits.push_back("0123456789abcdef"[hash_ >> shift & 15]);
-  return digits;
-}
-
 std::string content_hash(const FontData& data) {
   ContentHash hash;
   const auto add = [&hash]<class T>(const std::vector<T>& values) {

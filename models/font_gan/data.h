@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/io/content_hash.h"
+
 namespace etude {
 
 struct FontData {
@@ -30,18 +32,6 @@ struct FontData {
 /// Throws Error for another name, and for missing or damaged files with the remedy.
 FontData load_font_data(std::string_view name, const std::filesystem::path& data_dir,
                         std::uint64_t seed);
-
-/// FNV-1a (64 bits) of all that was added, for telling contents apart, not for security.
-/// Source: Fowler, Noll, Vo, Eastlake, "The FNV non-cryptographic hash algorithm".
-class ContentHash {
- public:
-  void add(std::string_view bytes);
-  /// 16 hexadecimal digits.
-  std::string hex() const;
-
- private:
-  std::uint64_t hash_ = 0xcbf29ce484222325;
-};
 
 /// Of images, labels and faces. Two data sets with the same hash train the same network.
 std::string content_hash(const FontData& data);
