@@ -239,6 +239,7 @@ TEST_SUITE("matmul") {
                            {3, 9, 20, 24, row, shared},       // becomes one product of 27 rows
                            {2, 30, 20, 17, column, padded, 1, 1},
                            {0, 1, 70, 33},
+                           {0, 33, 20, 264},  // deep: a rung for long sums does not fall back
                            {0, 40, 1, 33, row, row, 1, -1}};
     for (const Backend& backend : backends()) {
       for (Activation activation : {none, relu, gelu, gelu_tanh}) {
