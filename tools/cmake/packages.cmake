@@ -42,6 +42,10 @@ etude_library(json HEADER nlohmann/json.hpp PACKAGE nlohmann-json3-dev)
 # Sound, for eval: WAV files, and MIDI files played by a synthesizer.
 etude_library(sndfile HEADER sndfile.h LIBRARY sndfile)
 etude_library(fluidsynth HEADER fluidsynth.h LIBRARY fluidsynth)
+# Data sets, for tools: download, unpack, verify.
+etude_library(curl HEADER curl/curl.h LIBRARY curl)
+etude_library(archive HEADER archive.h LIBRARY archive)
+etude_library(crypto HEADER openssl/evp.h LIBRARY crypto)
 if(ETUDE_TESTS)
   etude_library(doctest HEADER doctest/doctest.h PACKAGE doctest-dev)
 endif()

@@ -14,6 +14,7 @@
 #include "models/experiment.h"
 #include "tools/etude/arguments.h"
 #include "tools/etude/bench.h"
+#include "tools/etude/data.h"
 #include "tools/etude/kernel_bench.h"
 
 namespace etude {
@@ -23,6 +24,8 @@ constexpr const char* kUsage =
     R"(usage: etude COMMAND [--option value ...]
 
   etude info                         what this build has and runs on
+  etude data list                    the data sets that can be fetched
+  etude data get NAME                fetch and verify one, from ETUDE_DATA_MIRROR if that folder has it
   etude train MODEL                  one run: --preset smoke|quick|full, --set key=value (repeatable)
   etude train MODEL --resume RUN     continue an interrupted run
   etude sample MODEL --checkpoint F  new samples from a trained model
@@ -59,6 +62,7 @@ Device parse_device(const std::string& name) {
 /// What each command takes; anything else given would be ignored, so it is refused.
 const std::map<std::string, std::set<std::string>> kCommandOptions = {
     {"info", {}},
+    {"data", {"--data"}},
     {"train", {"--preset", "--set", "--seed", "--device", "--out", "--data", "--resume"}},
     {"sample", {"--checkpoint", "--seed", "--device", "--out"}},
     {"eval", {"--checkpoint", "--seed", "--device", "--out", "--data"}},
@@ -141,6 +145,12 @@ int run(int argc, char** argv) {
   if (command == "info") {
     no_more_than(1);
     info();
+  } else if (command == "data") {
+    const bool get = word(1, "list or get NAME") == "get";
+    require(get || arguments.words[1] == "list", "etude data: there are list and get NAME, not ",
+            arguments.words[1]);
+    no_more_than(get ? 3 : 2);
+    get ? get_data(word(2, "NAME"), options.data_dir) : list_data(options.data_dir);
   } else if (command == "train") {
     no_more_than(2);
     std::cout << find_experiment(word(1, "MODEL")).train(options).string() << std::endl;

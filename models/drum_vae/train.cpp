@@ -1,0 +1,222 @@
+#include "models/drum_vae/train.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "engine/io/safetensors.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
+#include "engine/optim/schedule.h"
+#include "engine/run/step_values.h"
+
+namespace etude::drum_vae {
+namespace {
+
+// Streams of the run's seed.
+enum : std::uint64_t { kWeights = 1, kNoise, kDropout };
+constexpr std::uint64_t kEvaluationSeed = 7;  // the same latents for every model and epoch
+
+constexpr const char* kModelName = "drum_vae";
+
+}  // namespace
+
+Tensor to_tensor(const Patterns& patterns, Device device) {
+  std::vector<float> cells;
+  cells.reserve(static_cast<std::size_t>(patterns.size()) * kCells);
+  for (const Pattern& pattern : patterns.hits) {
+    cells.insert(cells.end(), pattern.begin(), pattern.end());
+  }
+  return Tensor::from(cells, {patterns.size(), kSteps, kInstruments}, device);
+}
+
+double beta_at(const std::string& schedule, double progress) {
+  if (schedule == "linear") return progress;
+  if (schedule == "cyclical") return std::min(1.0, 2 * std::fmod(4 * progress, 1.0));
+  if (schedule == "sigmoid") return 1 / (1 + std::exp(-12 * (progress - 0.5)));
+  return 1;
+}
+
+double temperature_at(double progress) { return 2.0 * std::pow(0.25, progress); }
+
+Vae::Vae(const Config& config, Device device)
+    : config_(config),
+      weights_(static_cast<std::uint64_t>(config.seed), kWeights),
+      noise_(static_cast<std::uint64_t>(config.seed), kNoise),
+      dropout_(static_cast<std::uint64_t>(config.seed), kDropout),
+      model_(config_, dropout_, {.generator = weights_, .device = device}),
+      optimize_(model_, {.lr = config.lr, .weight_decay = config.weight_decay}) {}
+
+Tensor Vae::step(const Tensor& x, double progress) {
+  optimize_.set_lr(config_.lr_schedule == "cosine" ? cosine_between(config_.lr, 0, progress)
+                                                   : config_.lr);
+  const double temperature = config_.train_temperature ? temperature_at(progress) : 1;
+  optimize_.zero_grad();
+  const Elbo e = elbo(model_, x, noise_, temperature);
+  // Below the free bits a dimension's mean KL over the batch has no gradient (Kingma et al. 2016,
+  // section C.8).
+  const auto charged = [](const Tensor& kl, double free_bits) {
+    if (free_bits == 0) return sum(kl);
+    return sum(maximum(kl, Tensor::full({1}, free_bits, kl.dtype(), kl.device())));
+  };
+  const double beta = beta_at(config_.beta, progress);
+  backward(e.reconstruction + (charged(e.kl_low, config_.free_bits_low) * config_.low_weight +
+                               charged(e.kl_high, config_.free_bits)) *
+                                  beta);
+  optimize_.step();
+
+  const NoGrad no_grad;
+  const auto one = [](const Tensor& t) { return reshape(t, {1}); };
+  const Tensor low = sum(e.kl_low), high = sum(e.kl_high);
+  return concat({one(e.reconstruction + low + high), one(e.reconstruction), one(low), one(high)},
+                0);
+}
+
+void Vae::state(State& s) {
+  model_.state(s, "model");
+  optimize_.state(s, "adam");
+  s.generator("noise", noise_);
+  s.generator("dropout", dropout_);
+}
+
+double Evaluation::low() const { return std::accumulate(kl_low.begin(), kl_low.end(), 0.0); }
+double Evaluation::high() const { return std::accumulate(kl_high.begin(), kl_high.end(), 0.0); }
+
+Json Evaluation::to_json() const {
+  return {{"negative_elbo", negative_elbo()},
+          {"reconstruction", reconstruction},
+          {"kl_low", low()},
+          {"kl_high", high()},
+          {"kl_low_by_dimension", kl_low},
+          {"kl_high_by_dimension", kl_high}};
+}
+
+Evaluation evaluate(DrumVae& model, const Tensor& x, int draws) {
+  const NoGrad no_grad;
+  const bool was_training = model.training();
+  model.train(false);
+  Generator noise(kEvaluationSeed, kNoise);
+  Evaluation mean{.kl_low = std::vector<double>(kLow), .kl_high = std::vector<double>(kHigh)};
+  const auto add = [draws](std::vector<double>& to, const Tensor& from) {
+    const auto values = from.to_vector<float>();
+    for (std::size_t d = 0; d < to.size(); ++d) to[d] += values[d] / draws;
+  };
+  for (int i = 0; i < draws; ++i) {
+    const Elbo e = elbo(model, x, noise);
+    mean.reconstruction += e.reconstruction.item() / draws;
+    add(mean.kl_low, e.kl_low);
+    add(mean.kl_high, e.kl_high);
+  }
+  model.train(was_training);
+  return mean;
+}
+
+namespace {
+
+/// The run as a TrainingJob: batches and evaluation around Vae::step.
+class Run {
+ public:
+  Run(const Config& config, const Patterns& train, const Patterns& validation,
+      std::filesystem::path folder, Device device)
+      : config_(config),
+        folder_(std::move(folder)),
+        device_(device),
+        vae_(config, device),
+        train_(to_tensor(train, Device::cpu)),
+        validation_(to_tensor(validation, device)),
+        batches_(static_cast<std::uint64_t>(config.seed), every_row(train), config.batch),
+        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}) {}
+
+  TrainingJob job() {
+    return {.label = "drum_vae " + config_.beta + " seed " + std::to_string(config_.seed),
+            .num_steps = num_steps(),
+            .checkpoint_every = config_.checkpoint_every,
+            .config = config_.all().to_toml(),
+            .step = [this](std::int64_t step, JsonLog& log) { return this->step(step, log); },
+            .flush = [this](JsonLog& log) { values_.flush(log); },
+            .state = [this](State& s) { state(s); }};
+  }
+
+ private:
+  static std::vector<std::int64_t> every_row(const Patterns& patterns) {
+    std::vector<std::int64_t> rows(patterns.hits.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    return rows;
+  }
+  std::int64_t num_steps() const { return batches_.steps_per_epoch() * config_.epochs; }
+
+  std::string step(std::int64_t step, JsonLog& log) {
+    const Tensor x = to_device(take_rows(train_, batches_.rows(step)), device_);
+    const double progress = static_cast<double>(step) / static_cast<double>(num_steps());
+    values_.add(step, vae_.step(x, progress), log);
+    const std::int64_t epoch = batches_.epoch(step) + 1;
+    if (batches_.ends_epoch(step) && (epoch % config_.eval_every == 0 || epoch == config_.epochs)) {
+      values_.flush(log);
+      validate(epoch, log);
+    }
+    return status_;
+  }
+
+  void validate(std::int64_t epoch, JsonLog& log) {
+    const Evaluation e = evaluate(vae_.model(), validation_);
+    Json entry{{"epoch", epoch}};
+    entry.update(e.to_json());
+    log.append(entry);
+    char text[64];
+    std::snprintf(text, sizeof text, "-ELBO %.2f  KL high %.2f", e.negative_elbo(), e.high());
+    status_ = text;
+    if (e.negative_elbo() >= best_) return;
+    best_ = e.negative_elbo();
+    Checkpoint checkpoint;
+    checkpoint.info["config"] = config_.all().to_toml();
+    checkpoint.info["model"] = kModelName;
+    State s = State::collect(checkpoint);
+    s.number("epoch", const_cast<std::int64_t&>(epoch));
+    vae_.model().state(s, "model");
+    save_safetensors(folder_ / "best.safetensors", checkpoint);
+  }
+
+  void state(State& s) {
+    std::string model = kModelName;
+    s.text("model", model);
+    require(model == kModelName, "a checkpoint of model ", model, ", not of ", kModelName);
+    vae_.state(s);
+    s.number("best", best_);
+    s.text("status", status_);
+  }
+
+  Config config_;
+  std::filesystem::path folder_;
+  Device device_;
+  Vae vae_;
+  Tensor train_, validation_;
+  EpochBatches batches_;
+  StepValues values_;
+  double best_ = 1e30;
+  std::string status_;
+};
+
+}  // namespace
+
+void train_run(const Config& config, const Patterns& train, const Patterns& validation,
+               const std::filesystem::path& folder, Device device) {
+  Run run(config, train, validation, folder, device);
+  run_training(folder, run.job());
+}
+
+std::unique_ptr<Vae> load_vae(const std::filesystem::path& path, Device device) {
+  const Checkpoint checkpoint = load_safetensors(path);
+  const auto model = checkpoint.info.find("model");
+  require(model != checkpoint.info.end() && checkpoint.info.contains("config"), path.string(),
+          ": not a checkpoint of Etude (it names no model)");
+  require(model->second == kModelName, path.string(), ": a checkpoint of model ", model->second,
+          ", not of ", kModelName);
+  Config config;
+  config.all().load_toml(checkpoint.info.at("config"), path.string() + " (config)");
+  auto vae = std::make_unique<Vae>(config, device);
+  State s = State::restore(checkpoint, path.string());
+  vae->model().state(s, "model");
+  return vae;
+}
+
+}  // namespace etude::drum_vae

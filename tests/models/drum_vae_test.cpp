@@ -1,0 +1,119 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "engine/autograd.h"
+#include "engine/io/safetensors.h"
+#include "engine/ops/elementwise.h"
+#include "engine/ops/reduce.h"
+#include "models/drum_vae/synthetic.h"
+#include "models/drum_vae/train.h"
+
+namespace etude::drum_vae {
+namespace {
+
+TEST_SUITE("drum_vae") {
+  TEST_CASE("the truth about the synthetic patterns is the specification's") {
+    const Truth truth = measure_truth(6000);
+    CHECK(truth.entropy == doctest::Approx(31.96).epsilon(0.003));
+    CHECK(truth.entropy_error < 0.05);
+    CHECK(truth.style_information == doctest::Approx(1.56).epsilon(0.02));
+    CHECK(truth.no_latent_nll == doctest::Approx(40.19).epsilon(0.02));
+  }
+
+  TEST_CASE("probabilities of all patterns sum to one") {
+    // Of a template with independent cells it suffices that each cell's two outcomes do; the moved
+    // mass of the empty pattern is what is checked.
+    Pattern kick_only{};
+    kick_only[kick] = 1;
+    for (int style = 0; style < kStyles; ++style) {
+      const StyleTemplate& t = style_template(style);
+      double empty = 1, alone = t.observed[kick];
+      for (int i = 0; i < kCells; ++i) {
+        empty *= 1 - t.observed[i];
+        if (i != kick) alone *= 1 - t.observed[i];
+      }
+      CHECK(std::exp(log_likelihood(kick_only, style)) == doctest::Approx(empty + alone));
+      CHECK(std::exp(log_likelihood(Pattern{}, style)) == 0);
+    }
+  }
+
+  TEST_CASE("drawn patterns belong to their style") {
+    Generator generator(3, 4);
+    const Patterns patterns = draw_patterns(40, generator);
+    REQUIRE(patterns.size() == 40 * kStyles);
+    int right = 0;
+    for (std::int64_t i = 0; i < patterns.size(); ++i) {
+      const auto posterior = style_posterior(patterns.hits[i]);
+      double total = 0;
+      for (double p : posterior) total += p;
+      CHECK(total == doctest::Approx(1));
+      right += posterior[patterns.styles[i]] > 0.5;
+    }
+    CHECK(right >= 0.97 * static_cast<double>(patterns.size()));
+    CHECK(style_number("latin") == 4);
+    CHECK_THROWS_WITH_AS(
+        style_number("polka"),
+        "unknown style polka; the styles are rock, jazz, hiphop, electronic, latin", Error);
+  }
+
+  TEST_CASE("the KL divergence is the integral that it stands for") {
+    // Against the mean of log q - log p over draws of q.
+    Generator noise(5, 6);
+    const Tensor one = Tensor::ones({20000, 1});
+    const Normal q{one * 0.5, one * std::log(0.49)}, p{one * -0.25, one * std::log(1.69)};
+    const double exact = mean(kl_divergence(q, p)).item();
+    const Tensor z = draw(q, noise);
+    const double sampled = mean(log_density(q, z) - log_density(p, z)).item();
+    CHECK(sampled == doctest::Approx(exact).epsilon(0.03));
+    CHECK(mean(kl_divergence(q, q)).item() == doctest::Approx(0));
+  }
+
+  TEST_CASE("schedules") {
+    CHECK(beta_at("constant", 0) == 1);
+    CHECK(beta_at("linear", 0.25) == 0.25);
+    CHECK(beta_at("cyclical", 0.0625) == doctest::Approx(0.5));
+    CHECK(beta_at("cyclical", 0.2) == 1);
+    CHECK(beta_at("cyclical", 0.25) == doctest::Approx(0));
+    CHECK(beta_at("sigmoid", 0.5) == 0.5);
+    CHECK(beta_at("sigmoid", 0) < 0.01);
+    CHECK(temperature_at(0) == 2);
+    CHECK(temperature_at(1) == 0.5);
+  }
+
+  TEST_CASE("a few steps learn, for every switch; a checkpoint brings the network back") {
+    Generator generator(7, 8);
+    const Patterns train = draw_patterns(32, generator), validation = draw_patterns(8, generator);
+    const std::filesystem::path folder =
+        std::filesystem::temp_directory_path() / "etude_drum_vae_test";
+    for (const char* high_from : {"low", "features"}) {
+      for (const char* prior : {"standard", "conditional"}) {
+        Config config;
+        config.high_from = high_from;
+        config.prior = prior;
+        config.epochs = 6;
+        config.dropout = 0.1;
+        std::filesystem::remove_all(folder);
+        make_folder(folder);
+        train_run(config, train, validation, folder, Device::cpu);
+        const std::vector<Json> log = JsonLog::read(folder / "log.jsonl");
+        REQUIRE(log.size() == 30 + 2);  // 160 / 32 steps of 6 epochs; epochs 5 and 6 validate
+        CHECK(log.back().at("negative_elbo").get<double>() < 75);
+        CHECK(log.front().at("negative_elbo").get<double>() > 95);
+        const auto vae = load_vae(folder / "best.safetensors", Device::cpu);
+        const Evaluation again = evaluate(vae->model(), to_tensor(validation, Device::cpu));
+        double best = 1e9;
+        for (const Json& entry : log) {
+          if (entry.contains("epoch"))
+            best = std::min(best, entry.at("negative_elbo").get<double>());
+        }
+        CHECK(again.negative_elbo() == doctest::Approx(best));
+      }
+    }
+    std::filesystem::remove_all(folder);
+  }
+}
+
+}  // namespace
+}  // namespace etude::drum_vae
