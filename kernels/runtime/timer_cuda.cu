@@ -1,8 +1,7 @@
 // The timer with CUDA: events for the card's stream, the clock for the CPU's.
 
-#include <unistd.h>
-
 #include "kernels/core/cuda.h"
+#include "kernels/runtime/cpu_cache.h"
 #include "kernels/runtime/timer.h"
 
 namespace etude {
@@ -59,10 +58,7 @@ double Timer::ms() {
 }
 
 std::size_t last_level_cache_bytes(Device device) {
-  if (device == Device::cpu) {
-    const long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    return bytes > 0 ? static_cast<std::size_t>(bytes) : std::size_t{32} << 20;
-  }
+  if (device == Device::cpu) return cpu_cache_bytes();
   int current = 0, bytes = 0;
   check_cuda(cudaGetDevice(&current), "cudaGetDevice");
   check_cuda(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, current),

@@ -1,7 +1,6 @@
 // The timer without CUDA: the clock alone.
 
-#include <unistd.h>
-
+#include "kernels/runtime/cpu_cache.h"
 #include "kernels/runtime/timer.h"
 
 namespace etude {
@@ -21,9 +20,6 @@ void Timer::stop() {
 
 double Timer::ms() { return std::chrono::duration<double, std::milli>(stop_ - start_).count(); }
 
-std::size_t last_level_cache_bytes(Device) {
-  const long bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  return bytes > 0 ? static_cast<std::size_t>(bytes) : std::size_t{32} << 20;
-}
+std::size_t last_level_cache_bytes(Device) { return cpu_cache_bytes(); }
 
 }  // namespace etude
