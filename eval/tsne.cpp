@@ -18,6 +18,7 @@ namespace {
 
 /// Rows whose pairs are worked on at a time, so that intermediate results stay in the cache.
 constexpr std::int64_t kBlock = 128;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Points less their mean, in double: [N, dim].
 Tensor centred(std::span<const float> points, std::int64_t count, int dim) {
@@ -141,7 +142,9 @@ std::vector<double> gradient(const Tensor& p, const std::vector<double>& y, doub
   double z = -static_cast<double>(count);  // less the pairs i = j, of weight 1 each
   for (std::int64_t begin = 0; begin < count; begin += kBlock) {
     const std::int64_t end = std::min(begin + kBlock, count);
-    const Tensor w = reciprocal(matmul(slice(left_of, 0, begin, end), right_of));
+    // Far from the centre rounding would take 1 + |y_i - y_j|^2 of near points below 1, even to 0.
+    const Tensor w =
+        reciprocal(clamp(matmul(slice(left_of, 0, begin, end), right_of), 1, kInfinity));
     z += sum(w).item();
     const Tensor a = matmul(slice(p, 0, begin, end) * w, one_of);
     const Tensor b = matmul(square(w), one_of);
@@ -211,7 +214,8 @@ std::vector<float> tsne(std::span<const float> points, int dim, const TsneOption
   const Tensor x = centred(points, count, dim);
   const Tensor p = affinities(x, options.perplexity);
   std::vector<double> y = start(x, options.seed);
-  const double rate = std::max(static_cast<double>(count) / 48, 50.0);
+  // The plane's scale is the number of points': the attraction's largest eigenvalue is 4 e / N.
+  const double rate = static_cast<double>(count) / (4 * options.exaggeration);
   Descent descent{std::vector<double>(y.size()), std::vector<double>(y.size(), 1)};
   for (int i = 0; i < options.iterations; ++i) {
     const bool early = i < options.exaggerated_iterations;

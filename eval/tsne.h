@@ -27,8 +27,9 @@ struct TsneOptions {
 /// Errors: no points, a size that is no multiple of dim, a value that is not finite, perplexity
 /// outside (1, N - 1), a negative number of iterations, exaggeration < 1.
 /// Sources: van der Maaten & Hinton 2008, "Visualizing Data using t-SNE", sections 3 and 3.4; the
-/// learning rate max(N / 48, 50) after Belkina et al. 2019 (their N / 12 without the gradient's
-/// factor 4); start: Kobak & Berens 2019, "The art of using t-SNE for single-cell transcriptomics".
+/// learning rate N / (4 exaggeration) of Belkina et al. 2019 (theirs does not count the gradient's
+/// factor 4; a floor, as other programs have, makes few points fly apart); start: Kobak & Berens
+/// 2019, "The art of using t-SNE for single-cell transcriptomics".
 std::vector<float> tsne(std::span<const float> points, int dim, const TsneOptions& options = {});
 
 /// Mean over the points of |A_i and B_i| / k, A_i and B_i the k nearest other points (Euclidean,
