@@ -1,25 +1,13 @@
 #include "models/driver.h"
 
-#include <ctime>
-
 #include "engine/build_id.h"
 #include "engine/io/atomic_file.h"
+#include "engine/io/safetensors.h"
 #include "engine/run/machine.h"
 
 namespace etude {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  char text[16];
-  std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
-  return text;
-}
-
-}  // namespace
 
 void write_config(const fs::path& folder, const Fields& fields) {
   write_file_atomically(folder / "config.toml", fields.to_toml());
@@ -92,6 +80,33 @@ Json provenance(const Options& options, const std::string& model, const Fields& 
           {"device", options.device == Device::cpu ? "cpu" : gpu_description()},
           {"seconds", seconds_since(begin)},
           {"config", fields.to_toml()}};
+}
+
+void name_model(State& s, const std::string& model) {
+  std::string name = model;
+  s.text("model", name);
+  require(name == model, "a checkpoint of model ", name, ", not of ", model);
+}
+
+void save_model(const fs::path& path, const std::string& model, const Fields& fields,
+                const std::function<void(State&)>& state) {
+  Checkpoint checkpoint;
+  checkpoint.info["config"] = fields.to_toml();
+  State s = State::collect(checkpoint);
+  name_model(s, model);
+  state(s);
+  save_safetensors(path, checkpoint);
+}
+
+Checkpoint load_model(const fs::path& path, const std::string& model, Fields fields) {
+  Checkpoint checkpoint = load_safetensors(path);
+  auto& info = checkpoint.info;
+  require(info.contains("model") && info.contains("config"), path.string(),
+          ": not a checkpoint of Etude (it names no model)");
+  require(info["model"] == model, path.string(), ": a checkpoint of model ", info["model"],
+          ", not of ", model);
+  fields.load_toml(info["config"], path.string() + " (config)");
+  return checkpoint;
 }
 
 }  // namespace etude

@@ -1,6 +1,6 @@
 #pragma once
 // What all experiments do around their training: settings from preset and command line, folders,
-// the words for how to go on after Ctrl-C, the record of how a result was made.
+// the words for how to go on after Ctrl-C, the record of how a result was made, networks as files.
 
 #include <chrono>
 #include <filesystem>
@@ -41,5 +41,16 @@ Json provenance(const Options& options, const std::string& model, const Fields& 
 
 /// Writes a run's settings as config.toml.
 void write_config(const std::filesystem::path& folder, const Fields& fields);
+
+/// The model's name as a part of a run's state: Error if what is restored is another model's.
+void name_model(State& s, const std::string& model);
+
+/// Writes what `state` visits, with the model's name and the settings. Error as save_safetensors().
+void save_model(const std::filesystem::path& path, const std::string& model, const Fields& fields,
+                const std::function<void(State&)>& state);
+
+/// Reads what save_model() or a run wrote: its settings into `fields`, the rest to restore from.
+/// Error if the file is no checkpoint, or another model's.
+Checkpoint load_model(const std::filesystem::path& path, const std::string& model, Fields fields);
 
 }  // namespace etude

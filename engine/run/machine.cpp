@@ -1,5 +1,6 @@
 #include "engine/run/machine.h"
 
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -17,6 +18,13 @@ int num_threads() {
 #else
   return 1;
 #endif
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
+  return text;
 }
 
 std::string machine_description() {

@@ -8,5 +8,7 @@ namespace etude {
 std::string machine_description();
 /// Number of OpenMP threads that the CPU backend uses.
 int num_threads();
+/// The local date as 2026-01-31.
+std::string today();
 
 }  // namespace etude

@@ -1,8 +1,7 @@
 // Three ways on the CPU. With enough channels for vectors and enough images for register tiles: the
 // blocked convolution, by Winograd's products where these save enough. Else columns and matrix
 // products. (A convolution with one channel has few columns and would leave the blocked vectors
-// almost empty.) bf16 operands are widened, and the
-// result rounded, around the f32 way.
+// almost empty.) bf16 operands are widened, and the result rounded, around the f32 way.
 
 #include "kernels/conv/blocked_cpu.h"
 #include "kernels/conv/columns_cpu.h"

@@ -66,9 +66,9 @@ struct Operands {
   std::vector<int> first_of_point;  // in by_point; one more than points
   float *x, *y, *weights, *sums_x, *sums_y, *sums_w;
 
-  /// k_in_lanes: the weights are [k block][tap][c][lane] with sums [k
-  /// block][point][phase][c][lane], else [c block][tap][k][lane] with sums [phase][c
-  /// block][point][k][lane].
+  /// Layouts of the weights and of their sums:
+  ///   k_in_lanes   [k block][tap][c][lane], [k block][point][phase][c][lane]
+  ///   else         [c block][tap][k][lane], [phase][c block][point][k][lane]
   Operands(const ConvProblem& problem, bool k_in_lanes)
       : p(problem),
         h(p.H, p.P, p.R, p.stride_h, p.pad_h),

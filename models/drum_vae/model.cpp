@@ -8,17 +8,13 @@
 #include "engine/ops/shape.h"
 
 namespace etude::drum_vae {
-namespace {
 
-/// [B, 2 D] -> the halves.
 Normal split(const Tensor& parameters) {
   const std::int64_t dims = parameters.dim(1) / 2;
   // Beyond these a variance is 0 or infinite for all purposes, and exp() would overflow.
   return {contiguous(slice(parameters, 1, 0, dims)),
           clamp(contiguous(slice(parameters, 1, dims, 2 * dims)), -10, 10)};
 }
-
-}  // namespace
 
 Tensor kl_divergence(const Normal& q, const Normal& p) {
   const Tensor distance = square(q.mean - p.mean) + exp(q.log_variance);

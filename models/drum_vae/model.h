@@ -14,6 +14,8 @@ struct Normal {
   Tensor mean, log_variance;
 };
 
+/// The output of a network, [B, 2 D], as D means and D logarithms of variances.
+Normal split(const Tensor& parameters);
 /// KL(q || p) of each row and dimension in nats: [B, D].
 /// Source: Kingma & Welling, "Auto-Encoding Variational Bayes", 2014, appendix B.
 Tensor kl_divergence(const Normal& q, const Normal& p);

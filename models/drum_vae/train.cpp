@@ -3,12 +3,12 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/io/safetensors.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 #include "engine/optim/schedule.h"
 #include "engine/run/step_values.h"
+#include "models/driver.h"
 
 namespace etude::drum_vae {
 namespace {
@@ -167,19 +167,14 @@ class Run {
     status_ = text;
     if (e.negative_elbo() >= best_) return;
     best_ = e.negative_elbo();
-    Checkpoint checkpoint;
-    checkpoint.info["config"] = config_.all().to_toml();
-    checkpoint.info["model"] = kModelName;
-    State s = State::collect(checkpoint);
-    s.number("epoch", const_cast<std::int64_t&>(epoch));
-    vae_.model().state(s, "model");
-    save_safetensors(folder_ / "best.safetensors", checkpoint);
+    save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
+      s.number("epoch", epoch);
+      vae_.model().state(s, "model");
+    });
   }
 
   void state(State& s) {
-    std::string model = kModelName;
-    s.text("model", model);
-    require(model == kModelName, "a checkpoint of model ", model, ", not of ", kModelName);
+    name_model(s, kModelName);
     vae_.state(s);
     s.number("best", best_);
     s.text("status", status_);
@@ -205,14 +200,8 @@ void train_run(const Config& config, const Patterns& train, const Patterns& vali
 }
 
 std::unique_ptr<Vae> load_vae(const std::filesystem::path& path, Device device) {
-  const Checkpoint checkpoint = load_safetensors(path);
-  const auto model = checkpoint.info.find("model");
-  require(model != checkpoint.info.end() && checkpoint.info.contains("config"), path.string(),
-          ": not a checkpoint of Etude (it names no model)");
-  require(model->second == kModelName, path.string(), ": a checkpoint of model ", model->second,
-          ", not of ", kModelName);
   Config config;
-  config.all().load_toml(checkpoint.info.at("config"), path.string() + " (config)");
+  const Checkpoint checkpoint = load_model(path, kModelName, config.all());
   auto vae = std::make_unique<Vae>(config, device);
   State s = State::restore(checkpoint, path.string());
   vae->model().state(s, "model");

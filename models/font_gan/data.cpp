@@ -1,19 +1,13 @@
 #include "models/font_gan/data.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdlib>
 #include <iterator>
 #include <system_error>
-#include <utility>
 
 #include "engine/error.h"
 #include "eval/png.h"
+#include "models/coursework.h"
 #include "models/font_gan/typeface_raster.h"
 #include "models/font_gan/typefaces.h"
 
@@ -35,64 +29,6 @@ constexpr std::array<std::string_view, 4> ee641_defects = {
     "A third of the wide images is cut off at the left border, and a fifth of the wide I is blank.",
     "Letters are 8 pixels high and lie in the upper left of the 28 x 28 pixels.",
 };
-
-/// A folder that is removed unless it has been renamed.
-struct TemporaryFolder {
-  fs::path path;
-  explicit TemporaryFolder(fs::path at) : path(std::move(at)) { fs::create_directories(path); }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-};
-
-/// Unpacks a .tar.xz into `folder` without its top folder. The arguments reach tar as they are, no
-/// shell reads them; tar itself refuses names that lead out of the folder.
-void unpack_tar_xz(const fs::path& archive, const fs::path& folder) {
-  // --force-local: a colon in the path names no other machine.
-  std::vector<std::string> words = {"tar",
-                                    "--extract",
-                                    "--xz",
-                                    "--force-local",
-                                    "--no-same-owner",
-                                    "--strip-components=1",
-                                    "--file=" + fs::absolute(archive).string(),
-                                    "--directory=" + fs::absolute(folder).string()};
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int problem = posix_spawnp(&child, "tar", nullptr, nullptr, arguments.data(), environ);
-  require(problem == 0, "ee641: cannot start tar to unpack ", archive.string(), ": ",
-          std::generic_category().message(problem));
-  int status = -1;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  require(WIFEXITED(status) && WEXITSTATUS(status) == 0, "ee641: tar cannot unpack ",
-          archive.string(), " to ", folder.string(),
-          ": the archive is damaged, xz is missing or the disk is full");
-}
-
-/// data_dir/ee641_fonts, filled from the mirror's archive when it is not there.
-fs::path find_ee641(const fs::path& data_dir) {
-  const fs::path folder = data_dir / "ee641_fonts";
-  if (fs::exists(folder)) return folder;
-  const char* mirror = std::getenv("ETUDE_DATA_MIRROR");
-  const fs::path archive = mirror && *mirror ? fs::path(mirror) / "ee641_fonts.tar.xz" : "";
-  require(fs::exists(archive), "ee641: there is no folder ", folder.string(),
-          ": put the coursework's train/ and val/ there, or set ETUDE_DATA_MIRROR to a folder that "
-          "has ee641_fonts.tar.xz");
-  // A folder of its own per process; whoever is first gives it the name.
-  const TemporaryFolder unpacked(data_dir / (".ee641_fonts.tmp-" + std::to_string(getpid())));
-  unpack_tar_xz(archive, unpacked.path);
-  std::error_code problem;
-  fs::rename(unpacked.path, folder, problem);
-  require(!problem || fs::exists(folder), "ee641: cannot create ", folder.string(), ": ",
-          problem.message());
-  return folder;
-}
 
 /// Appends the images of one folder, `L_style_NNNN.png` in the order of their names.
 void read_letters(const fs::path& folder, std::size_t num_images, std::vector<float>& images,
@@ -126,7 +62,8 @@ void read_letters(const fs::path& folder, std::size_t num_images, std::vector<fl
 }
 
 FontData load_ee641(const fs::path& data_dir) {
-  const fs::path folder = find_ee641(data_dir);
+  const fs::path folder =
+      find_coursework(data_dir, "ee641_fonts", "the coursework's train/ and val/");
   FontData data;
   data.name = "ee641";
   data.faces.assign(ee641_styles.begin(), ee641_styles.end());

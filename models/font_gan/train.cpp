@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/io/safetensors.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -12,6 +11,7 @@
 #include "engine/run/console.h"
 #include "engine/run/step_values.h"
 #include "eval/png.h"
+#include "models/driver.h"
 #include "models/font_gan/history.h"
 
 namespace etude::font_gan {
@@ -200,18 +200,11 @@ class Run {
     const double rank = scores.coverage - scores.kl / 10;
     if (rank > best_rank_) {
       best_rank_ = rank;
-      save_generator(folder_ / "best.safetensors", epoch);
+      save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
+        s.number("epoch", epoch);
+        gan_.generator().state(s, "generator");
+      });
     }
-  }
-
-  void save_generator(const std::filesystem::path& path, std::int64_t epoch) {
-    Checkpoint checkpoint;
-    checkpoint.info["config"] = config_.all().to_toml();
-    checkpoint.info["model"] = kModelName;
-    State s = State::collect(checkpoint);
-    s.number("epoch", epoch);
-    gan_.generator().state(s, "generator");
-    save_safetensors(path, checkpoint);
   }
 
   void draw(std::int64_t epoch) {
@@ -226,9 +219,7 @@ class Run {
   }
 
   void state(State& s) {
-    std::string model = kModelName;
-    s.text("model", model);
-    require(model == kModelName, "a checkpoint of model ", model, ", not of ", kModelName);
+    name_model(s, kModelName);
     gan_.state(s);
     s.number("best_rank", best_rank_);
     s.text("scores", scores_text_);
@@ -257,14 +248,8 @@ void train_run(const Config& config, const FontData& data, Judge& judge,
 }
 
 LoadedGan load_gan(const std::filesystem::path& path, Device device) {
-  const Checkpoint checkpoint = load_safetensors(path);
-  const auto model = checkpoint.info.find("model");
-  require(model != checkpoint.info.end() && checkpoint.info.contains("config"), path.string(),
-          ": not a checkpoint of Etude (it names no model)");
-  require(model->second == kModelName, path.string(), ": a checkpoint of model ", model->second,
-          ", not of ", kModelName);
   LoadedGan loaded;
-  loaded.config.all().load_toml(checkpoint.info.at("config"), path.string() + " (config)");
+  const Checkpoint checkpoint = load_model(path, kModelName, loaded.config.all());
   loaded.gan = std::make_unique<Gan>(loaded.config, device);
   State s = State::restore(checkpoint, path.string());
   loaded.gan->generator().state(s, "generator");

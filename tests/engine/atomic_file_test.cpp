@@ -10,11 +10,12 @@
 #include <iterator>
 #include <string>
 
-#include "engine/error.h"
+#include "tests/error_text.h"
 
 namespace fs = std::filesystem;
 using etude::AtomicFile;
 using etude::Error;
+using etude::message_of;
 using etude::write_file_atomically;
 
 namespace {
@@ -48,15 +49,6 @@ struct FileSizeLimit {
     std::signal(SIGXFSZ, handler);
   }
 };
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 }  // namespace
 

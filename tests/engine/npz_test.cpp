@@ -10,24 +10,12 @@
 
 #include "engine/io/atomic_file.h"
 #include "engine/io/zip.h"
+#include "tests/error_text.h"
 
 namespace fs = std::filesystem;
 using namespace etude;
 
 namespace {
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 /// An npy array as another program could write it, in an archive of its own.
 std::string archive(const std::string& header, const std::string& elements) {

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <string>
 
-#include "engine/error.h"
+#include "tests/error_text.h"
 
 namespace etude {
 namespace {
@@ -30,12 +30,7 @@ Image all_greys() {
 }
 
 std::string error_of_reading(const std::filesystem::path& path) {
-  try {
-    read_png_grey(path);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return message_of([&] { read_png_grey(path); });
 }
 
 TEST_CASE("png: every grey value survives the round trip") {
@@ -68,7 +63,7 @@ TEST_CASE("png: a file cut anywhere in its pixels is an error that names it") {
   for (size_t count = 0; count < bytes.size() - end_chunk - 4; ++count) {
     CAPTURE(count);
     file.write(bytes, count);
-    CHECK(error_of_reading(file.path).find(file.path.string()) != std::string::npos);
+    CHECK(contains(error_of_reading(file.path), file.path.string()));
   }
 }
 
@@ -77,12 +72,11 @@ TEST_CASE("png: damage, other files and missing files are errors that say so") {
   std::vector<std::uint8_t> bytes = encode_png(all_greys());
   bytes[bytes.size() - 30] ^= 0x55;  // in the compressed pixels: the checksum no longer fits
   file.write(bytes, bytes.size());
-  CHECK(error_of_reading(file.path).find("damaged PNG") != std::string::npos);
+  CHECK(contains(error_of_reading(file.path), "damaged PNG"));
   const std::string text = "GIF89a, not what its name says";
   file.write({text.begin(), text.end()}, text.size());
-  CHECK(error_of_reading(file.path).find("not a PNG file") != std::string::npos);
-  CHECK(error_of_reading("/nowhere/a.png").find("/nowhere/a.png: no such file") !=
-        std::string::npos);
+  CHECK(contains(error_of_reading(file.path), "not a PNG file"));
+  CHECK(contains(error_of_reading("/nowhere/a.png"), "/nowhere/a.png: no such file"));
 }
 
 TEST_CASE("png: images that do not add up are refused") {

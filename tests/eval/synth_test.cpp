@@ -11,8 +11,8 @@
 #include <string>
 #include <thread>
 
-#include "engine/error.h"
 #include "eval/wav.h"
+#include "tests/error_text.h"
 
 namespace etude {
 namespace {
@@ -51,20 +51,6 @@ Audio render(const Bytes& midi, const RenderOptions& options = {}) {
 double level(const Audio& audio, double begin, double end) {
   const auto at = [&](double seconds) { return 2 * static_cast<size_t>(seconds * audio.rate); };
   return rms(std::span(audio.samples).subspan(at(begin), at(end) - at(begin)));
-}
-
-template <class Function>
-std::string error_of(Function function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Sets an environment variable for a scope.
@@ -169,11 +155,11 @@ TEST_CASE("synth: a MIDI file cut anywhere or damaged is an error" * no_synth) {
   const Bytes midi = drum_bar();
   for (size_t size = 0; size < midi.size(); ++size) {
     CAPTURE(size);
-    const std::string error = error_of([&] { render_midi(std::span(midi).first(size)); });
+    const std::string error = message_of([&] { render_midi(std::span(midi).first(size)); });
     CHECK(contains(error, size < 14 ? "are no MIDI file" : "0 of 1 tracks are complete"));
   }
   // A tempo of five bytes; the message is fluidsynth's.
-  CHECK(contains(error_of([] {
+  CHECK(contains(message_of([] {
                    render_midi(midi_file({0x00, 0xff, 0x51, 5, 1, 2, 3, 4, 5}));
                  }),
                  "render MIDI: fluidsynth: "));
@@ -181,7 +167,7 @@ TEST_CASE("synth: a MIDI file cut anywhere or damaged is an error" * no_synth) {
 
 TEST_CASE("synth: options out of range and files that are no soundfont are errors" * no_synth) {
   const auto error = [](const RenderOptions& options) {
-    return error_of([&] { render_midi(drum_bar(), options); });
+    return message_of([&] { render_midi(drum_bar(), options); });
   };
   CHECK(contains(error({.rate = 1000}), "not 1000"));
   CHECK(contains(error({.tail_seconds = -1}), "not -1"));
@@ -202,7 +188,7 @@ TEST_CASE("synth: the soundfont is the environment's, a named one comes first" *
   const std::filesystem::path found = find_soundfont();
   CHECK(std::filesystem::is_regular_file(found));
   const Environment environment("ETUDE_SOUNDFONT", "/nowhere.sf2");
-  CHECK(error_of([] { render_midi(drum_bar()); }) ==
+  CHECK(message_of([] { render_midi(drum_bar()); }) ==
         "ETUDE_SOUNDFONT: there is no file /nowhere.sf2");
   CHECK(!synth_available());
   CHECK(render(drum_bar(), {.soundfont = found, .tail_seconds = 0}).seconds() > 1.9);
@@ -210,7 +196,7 @@ TEST_CASE("synth: the soundfont is the environment's, a named one comes first" *
 
 TEST_CASE("synth: a machine that cannot render names a package" *
           doctest::skip(synth_available() || std::getenv("ETUDE_SOUNDFONT") != nullptr)) {
-  CHECK(contains(error_of([] { render_midi(drum_bar()); }), "timgm6mb-soundfont"));
+  CHECK(contains(message_of([] { render_midi(drum_bar()); }), "timgm6mb-soundfont"));
 }
 
 }  // namespace

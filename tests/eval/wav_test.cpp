@@ -8,7 +8,7 @@
 #include <numbers>
 #include <string>
 
-#include "engine/error.h"
+#include "tests/error_text.h"
 
 namespace etude {
 namespace {
@@ -32,20 +32,6 @@ Audio sine(int channels, int rate, double seconds, double amplitude) {
       audio.samples.push_back(static_cast<float>(amplitude / (c + 1) *
                                                  std::sin(2 * std::numbers::pi * 440 * i / rate)));
   return audio;
-}
-
-template <class Function>
-std::string error_of(Function function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 std::uint32_t little_endian(const std::vector<std::uint8_t>& bytes, size_t at, int count) {
@@ -116,7 +102,7 @@ TEST_CASE("wav: sounds that do not add up are refused and leave the file alone" 
   const TemporaryFile file;
   CHECK(write_wav(file.path, {{0.5f}, 1, 8000}) == 0);
   const auto error = [&](const Audio& audio) {
-    return error_of([&] { static_cast<void>(write_wav(file.path, audio)); });
+    return message_of([&] { static_cast<void>(write_wav(file.path, audio)); });
   };
   CHECK(contains(error({{0, std::nanf("")}, 1, 8000}), "sample 1 is nan"));
   CHECK(contains(error({{-std::numeric_limits<float>::infinity()}, 1, 8000}), "sample 0 is -inf"));
@@ -142,16 +128,16 @@ TEST_CASE("wav: other widths and more channels are read" * no_library) {
 TEST_CASE("wav: missing and other files are errors that name them" * no_library) {
   const TemporaryFile file;
   file.write({'G', 'I', 'F', '8', '9', 'a', 0, 0, 0, 0, 0, 0, 0, 0});
-  const std::string error = error_of([&] { read_audio(file.path); });
+  const std::string error = message_of([&] { read_audio(file.path); });
   CHECK(contains(error, file.path.string()));
   CHECK(contains(error, "no sound file"));
-  CHECK(error_of([] { read_audio("/nowhere/a.wav"); }) == "read /nowhere/a.wav: no such file");
+  CHECK(message_of([] { read_audio("/nowhere/a.wav"); }) == "read /nowhere/a.wav: no such file");
 }
 
 TEST_CASE("wav: a build without libsndfile names the package" * doctest::skip(wav_available())) {
-  CHECK(contains(error_of([] { encode_wav({}); }), "libsndfile1-dev"));
-  CHECK(contains(error_of([] { static_cast<void>(write_wav("a.wav", {})); }), "libsndfile1-dev"));
-  CHECK(contains(error_of([] { read_audio("a.wav"); }), "libsndfile1-dev"));
+  CHECK(contains(message_of([] { encode_wav({}); }), "libsndfile1-dev"));
+  CHECK(contains(message_of([] { static_cast<void>(write_wav("a.wav", {})); }), "libsndfile1-dev"));
+  CHECK(contains(message_of([] { read_audio("a.wav"); }), "libsndfile1-dev"));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/simt/simt.h"
+#include "tests/error_text.h"
 #include "tests/kernels/fault_kernels.h"
 
 namespace etude {
@@ -48,21 +49,6 @@ struct Controls {
     simt::skip_barrier("");
   }
 };
-
-/// The message of the Error that f throws, "" when it throws none.
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 /// Runs fault_program, which lies beside this program.
 struct Child {
@@ -236,7 +222,7 @@ TEST_CASE("uninitialised shared memory is NaN") {
 TEST_CASE("barrier divergence names each waiter's call site, the block and the thread") {
   std::vector<float> y(kThreads);
   const std::string branch =
-      error_of([&] { launch(gpu(), kOneBlock, barrier_in_a_branch, y.data()); });
+      message_of([&] { launch(gpu(), kOneBlock, barrier_in_a_branch, y.data()); });
   CAPTURE(branch);
   CHECK(contains(branch, "barrier divergence at "));
   CHECK(contains(branch, "simt_test.cpp:"));
@@ -244,7 +230,7 @@ TEST_CASE("barrier divergence names each waiter's call site, the block and the t
   CHECK(contains(branch, "32 threads in __syncthreads"));
   CHECK(contains(branch, "224 threads exited"));
 
-  const std::string two = error_of([&] { launch(gpu(), kOneBlock, two_barriers, y.data()); });
+  const std::string two = message_of([&] { launch(gpu(), kOneBlock, two_barriers, y.data()); });
   CAPTURE(two);
   CHECK(contains(two, "barrier divergence"));
   CHECK(contains(two, "32 threads in __syncthreads"));
@@ -265,23 +251,23 @@ TEST_CASE("warp collectives check their masks") {
   std::vector<float> y(kThreads);
   for (std::uint64_t seed = 0; seed < 4; ++seed) {
     const Controls controls(seed);
-    CHECK(contains(error_of([&] { launch(gpu(), kOneBlock, exited_lane_in_mask, y.data()); }),
+    CHECK(contains(message_of([&] { launch(gpu(), kOneBlock, exited_lane_in_mask, y.data()); }),
                    "exited lane in a mask"));
     CHECK(contains(
-        error_of([&] { launch(gpu(), kOneBlock, shuffle_from_outside_the_mask, y.data()); }),
+        message_of([&] { launch(gpu(), kOneBlock, shuffle_from_outside_the_mask, y.data()); }),
         "reads a lane that the mask does not name"));
-    CHECK(contains(error_of([&] { launch(gpu(), kOneBlock, two_shuffles, y.data()); }),
+    CHECK(contains(message_of([&] { launch(gpu(), kOneBlock, two_shuffles, y.data()); }),
                    "warp divergence"));
   }
 }
 
 TEST_CASE("launches that a card refuses are refused") {
   std::vector<float> y(2048);
-  CHECK(contains(error_of([&] { launch(gpu(), {.grid = 1, .block = 65}, bounded, y.data()); }),
+  CHECK(contains(message_of([&] { launch(gpu(), {.grid = 1, .block = 65}, bounded, y.data()); }),
                  "block over its launch bounds"));
   launch(gpu(), {.grid = 1, .block = 64}, bounded, y.data());
   const std::string large =
-      error_of([&] { launch(gpu(), {.grid = 1, .block = 1025}, uninitialised, y.data()); });
+      message_of([&] { launch(gpu(), {.grid = 1, .block = 1025}, uninitialised, y.data()); });
   CHECK(contains(large, "1025"));
   CHECK(contains(large, "simt_test.cpp:"));
   CHECK_THROWS_AS(
@@ -296,15 +282,15 @@ TEST_CASE("a missing wait for an asynchronous copy shows") {
   launch(gpu(), kOneBlock, pipeline<false>, x.data(), y.data(), 4);
   CHECK(std::isnan(y[0]));
   const LaunchConfig config{.grid = 1, .block = 32, .shared_bytes = 128};
-  CHECK(contains(error_of([&] { launch(gpu(), config, exit_before_copy_arrives, x.data()); }),
+  CHECK(contains(message_of([&] { launch(gpu(), config, exit_before_copy_arrives, x.data()); }),
                  "missing wait"));
 }
 
 TEST_CASE("grid barriers: divergence and launches that are not cooperative") {
   const LaunchConfig cooperative{.grid = 4, .block = 32, .cooperative = true};
-  CHECK(contains(error_of([&] { launch(gpu(), cooperative, blocks_exit_before_grid_barrier); }),
+  CHECK(contains(message_of([&] { launch(gpu(), cooperative, blocks_exit_before_grid_barrier); }),
                  "grid barrier divergence"));
-  CHECK(contains(error_of([&] { launch(gpu(), {.grid = 4, .block = 32}, grid_barrier); }),
+  CHECK(contains(message_of([&] { launch(gpu(), {.grid = 4, .block = 32}, grid_barrier); }),
                  "not cooperative"));
   launch(gpu(), cooperative, grid_barrier);
 }

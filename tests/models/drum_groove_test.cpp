@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
 #include "models/drum_vae/groove.h"
+#include "tests/error_text.h"
 #include "tokenizers/midi/score.h"
 
 namespace fs = std::filesystem;
@@ -67,16 +67,8 @@ class Folder {
   std::string info_ = kHeader;
 };
 
-std::string message_of(const fs::path& folder) {
-  try {
-    load_groove(folder);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-bool names(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+std::string error_of_loading(const fs::path& folder) {
+  return message_of([&] { load_groove(folder); });
 }
 
 Pattern pattern(const std::vector<std::pair<int, int>>& cells) {
@@ -123,8 +115,8 @@ TEST_CASE("groove: hits go to the nearest sixteenth and to its bar") {
   REQUIRE(data.validation.size() == 1);
   CHECK(data.validation.styles[0] == style_number("latin"));
   REQUIRE(data.notes.size() == 3);
-  CHECK(names(data.notes[0], "4 bars with a hit in 2 files"));
-  CHECK(names(data.notes[2], "1 notes"));
+  CHECK(contains(data.notes[0], "4 bars with a hit in 2 files"));
+  CHECK(contains(data.notes[2], "1 notes"));
 }
 
 TEST_CASE("groove: which files, which part, equal bars once per style and part") {
@@ -144,8 +136,8 @@ TEST_CASE("groove: which files, which part, equal bars once per style and part")
         std::vector<Pattern>{pattern({{0, kick}}), pattern({{0, snare}}), pattern({{0, ride}})});
   CHECK(data.validation.styles == std::vector<int>{0, 0});
   CHECK(data.unique_bars == std::array<std::int64_t, kStyles>{2, 0, 0, 1, 0});
-  CHECK(names(data.notes[0], "of which 2 were also played in training"));
-  CHECK(names(data.notes[1], "2 4/4 beats are left out"));
+  CHECK(contains(data.notes[0], "of which 2 were also played in training"));
+  CHECK(contains(data.notes[1], "2 4/4 beats are left out"));
 
   CHECK(load_groove(folder.path).hash == data.hash);
   folder.add("drummer4", "rock", {{kSixteenth, 38}});
@@ -154,35 +146,36 @@ TEST_CASE("groove: which files, which part, equal bars once per style and part")
 
 TEST_CASE("groove: what is damaged is named with its place and the remedy") {
   Folder folder;
-  CHECK(names(message_of(folder.path / "none"), "etude data get groove"));
-  CHECK(names(message_of(folder.path), "info.csv: is missing"));
+  CHECK(contains(error_of_loading(folder.path / "none"), "etude data get groove"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv: is missing"));
   folder.write_info("");
-  CHECK(names(message_of(folder.path), "info.csv: is empty"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv: is empty"));
   folder.write_info("drummer,style\n");
-  CHECK(names(message_of(folder.path), "info.csv:1: there is no column beat_type"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv:1: there is no column beat_type"));
   folder.write_info(kHeader);
-  CHECK(names(message_of(folder.path), "info.csv: lists no file"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv: lists no file"));
   const std::string info = kHeader;
   folder.write_info(info + "drummer1,s,i,rock,120,beat,4-4,drummer1/none.mid,,1.0,train\n");
-  CHECK(names(message_of(folder.path), "info.csv:2: "));
-  CHECK(names(message_of(folder.path), "none.mid is missing; fetch the data with: etude data get"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv:2: "));
+  CHECK(contains(error_of_loading(folder.path),
+                 "none.mid is missing; fetch the data with: etude data get"));
   folder.write_info(info + "drummer1,s,i,rock,120,beat,4-4\n");
-  CHECK(names(message_of(folder.path), "info.csv:2: has 7 fields instead of 11"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv:2: has 7 fields instead of 11"));
   folder.write_info(info + "drummer1,s,i,rock,120,roll,4-4,a.mid,,1.0,train\n");
-  CHECK(names(message_of(folder.path), "info.csv:2: beat_type is roll"));
+  CHECK(contains(error_of_loading(folder.path), "info.csv:2: beat_type is roll"));
   folder.write_info(info + "drummer1,s,i,,120,beat,4-4,a.mid,,1.0,train\n");
-  CHECK(names(message_of(folder.path), "style or midi_filename is empty"));
+  CHECK(contains(error_of_loading(folder.path), "style or midi_filename is empty"));
 
   folder.add("drummer1", "rock", {{0, 36}});
-  CHECK(names(message_of(folder.path), "no bars of the held-out drummers"));
+  CHECK(contains(error_of_loading(folder.path), "no bars of the held-out drummers"));
   std::ofstream(folder.path / "drummer1" / "1.mid") << "MThd";
-  CHECK(names(message_of(folder.path), "1.mid"));
+  CHECK(contains(error_of_loading(folder.path), "1.mid"));
 
   Folder three;
   three.add("drummer1", "rock", {{0, 36}}, "beat", "3-4");
   std::ofstream(three.path / "info.csv")
       << kHeader << "drummer1,s,i,rock,120,beat,4-4,drummer1/1.mid,,1.0,train\n";
-  CHECK(names(message_of(three.path), "1.mid has 3/4 at tick 0"));
+  CHECK(contains(error_of_loading(three.path), "1.mid has 3/4 at tick 0"));
 }
 
 // Unpacked in data/, or in the mirror. The counts are those of an independent reading of the data

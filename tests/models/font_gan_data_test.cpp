@@ -13,10 +13,12 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
 #include "engine/io/atomic_file.h"
+#include "engine/run/config.h"
+#include "models/coursework.h"
 #include "models/font_gan/typeface_raster.h"
 #include "models/font_gan/typefaces.h"
+#include "tests/error_text.h"
 
 namespace fs = std::filesystem;
 using namespace etude;
@@ -46,19 +48,6 @@ struct Environment {
   }
   ~Environment() { before ? setenv(name.c_str(), before->c_str(), 1) : unsetenv(name.c_str()); }
 };
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 /// Drawn once for all test cases; nothing is cached where no folder can be.
 const FontData& typefaces_seed_0() {
@@ -289,6 +278,23 @@ TEST_CASE("ee641: missing and damaged data say where to put them") {
 
   fs::create_directories(data / "ee641_fonts/train");
   CHECK(contains(message(""), "must hold 5200 PNG files, it has 0"));
+}
+
+TEST_CASE("coursework: an archive of the mirror is unpacked once, without its top folder") {
+  const Folder folder("coursework");
+  const std::string mirror = folder.path.string();
+  const Environment environment("ETUDE_DATA_MIRROR", mirror);
+  fs::create_directories(folder.path / "top");
+  write_file_atomically(folder.path / "top/file", "content");
+  REQUIRE(std::system(("tar -C " + mirror + " -cJf " + mirror + "/set.tar.xz top").c_str()) == 0);
+  const fs::path data = folder.path / "data";
+  CHECK(find_coursework(data, "set", "a file") == data / "set");
+  CHECK(read_text_file(data / "set/file") == "content");
+  fs::remove(folder.path / "set.tar.xz");
+  CHECK(find_coursework(data, "set", "a file") == data / "set");
+  CHECK(std::distance(fs::directory_iterator(data), {}) == 1);
+  CHECK(contains(message_of([&] { find_coursework(data, "other", "a file"); }),
+                 "put a file there, or set ETUDE_DATA_MIRROR to a folder that has other.tar.xz"));
 }
 
 TEST_CASE("ee641: 200 + 60 images of each letter") {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
+#include "tests/error_text.h"
 
 namespace etude::midi {
 
@@ -36,19 +36,6 @@ inline const Bytes end_of_track = {0, 0xff, 0x2f, 0};
 /// A file of format 0 with the events `content`, closed by end-of-track.
 inline Bytes one_track(const Bytes& content) {
   return header(0, 1) + chunk("MTrk", content + end_of_track);
-}
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Two tracks that use every feature; format 1.

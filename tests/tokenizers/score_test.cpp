@@ -6,7 +6,7 @@
 #include <cmath>
 #include <string>
 
-#include "engine/error.h"
+#include "tests/error_text.h"
 
 using namespace etude;
 using namespace etude::midi;
@@ -31,19 +31,6 @@ Event text(std::uint32_t tick, std::uint8_t type, const std::string& text) {
 
 Score score_of(std::vector<Event> events, std::uint32_t end = 0) {
   return score({0, {96}, {Track{std::move(events), end}}});
-}
-
-std::string message_of(auto&& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 /// Two tracks and drums, with all that a score can hold, as to_file() numbers them.

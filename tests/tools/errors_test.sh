@@ -67,13 +67,15 @@ cp "$work/short.safetensors" "$work/run/last.safetensors"
 expect "last.safetensors" "$ETUDE_BIN" train font_gan --resume "$work/run" --data "$work/data" --device cpu
 
 # Folders that cannot be written: a file in the way, no permission (root is above permissions), no space.
+# All commands make their folder alike; sample gets there without data and judge.
+sample=("$ETUDE_BIN" sample font_gan --device cpu --checkpoint "$work/run/best.safetensors")
 touch "$work/file"
-expect "$work/file" "${train[@]}" --out "$work/file/run"
-expect "Not a directory" "${train[@]}" --out "$work/file"
-expect "/proc/run" "${train[@]}" --out /proc/run
+expect "$work/file" "${sample[@]}" --out "$work/file/run"
+expect "Not a directory" "${sample[@]}" --out "$work/file"
+expect "/proc/run" "${sample[@]}" --out /proc/run
 if [[ $(id -u) -ne 0 ]]; then
   mkdir "$work/locked" && chmod 500 "$work/locked"
-  expect "cannot be written to" "${train[@]}" --out "$work/locked"
+  expect "cannot be written to" "${sample[@]}" --out "$work/locked"
 fi
 mkdir "$work/small"
 if mount -t tmpfs -o size=400k none "$work/small" 2>/dev/null; then

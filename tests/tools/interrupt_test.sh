@@ -11,17 +11,16 @@ settings=(--preset smoke --device cpu --data "$work/data" --set epochs=2000 --se
 interrupted() {
   local status=0
   "$@" >/dev/null 2>"$work/err" &
-  local pid=$!
-  for _ in $(seq 300); do
+  local pid=$! caught
+  for _ in $(seq 600); do
     sleep 0.1
-    # The log appears when training begins; from then on Ctrl-C saves.
-    if [[ -e "$work/run/log.jsonl" ]]; then sleep 1; break; fi
+    # Training has begun when there is a log and SIGINT is caught; from then on Ctrl-C saves.
+    caught=$(sed -n 's/^SigCgt:\t/0x/p' "/proc/$pid/status" 2>/dev/null) || break
+    if [[ -e "$work/run/log.jsonl" ]] && ((caught & 2)); then sleep 1; break; fi
   done
-  kill -INT "$pid"
-  (sleep 120; kill -KILL "$pid" 2>/dev/null) &
-  local watchdog=$!
+  kill -INT "$pid" || true
+  timeout 120 tail --pid="$pid" --sleep-interval=0.1 -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" || status=$?
-  kill "$watchdog" 2>/dev/null || true
   if [[ $status -ne 130 ]] || ! grep -q 'everything is saved, continue with: etude train font_gan --resume' "$work/err"; then
     echo "exit code $status:"; cat "$work/err"; exit 1
   fi

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <ctime>
 #include <iostream>
 #include <sstream>
 
@@ -18,13 +17,6 @@
 
 namespace etude {
 namespace {
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  char text[16] = {};
-  std::strftime(text, sizeof text, "%Y-%m-%d", std::localtime(&now));
-  return text;
-}
 
 std::string device_text(Device device) { return device == Device::cpu ? "cpu" : gpu_description(); }
 

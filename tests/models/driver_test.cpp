@@ -1,0 +1,36 @@
+#include "models/driver.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+
+#include "engine/io/safetensors.h"
+#include "tests/error_text.h"
+
+using namespace etude;
+
+TEST_CASE("driver: a model's file brings settings and state back; others are refused by name") {
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("etude_driver_" + std::to_string(getpid()));
+  std::int64_t width = 3, epoch = 7;
+  Fields fields;
+  fields("width", &width, "columns");
+  save_model(path, "one", fields, [&](State& s) { s.number("epoch", epoch); });
+
+  width = epoch = 0;
+  const Checkpoint checkpoint = load_model(path, "one", fields);
+  CHECK(width == 3);
+  State s = State::restore(checkpoint, path.string());
+  s.number("epoch", epoch);
+  CHECK(epoch == 7);
+
+  const std::string refused = "a checkpoint of model one, not of two";
+  CHECK(message_of([&] { load_model(path, "two", fields); }) == path.string() + ": " + refused);
+  CHECK(message_of([&] { name_model(s, "two"); }) == refused);
+  CHECK(message_of([&] { name_model(s, "one"); }) == "no error");
+  save_safetensors(path, {});
+  CHECK(contains(message_of([&] { load_model(path, "one", fields); }), "names no model"));
+  std::filesystem::remove(path);
+}
