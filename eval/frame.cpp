@@ -48,8 +48,8 @@ void Extent::add(double value) {
   }
 }
 
-Frame begin_frame(Svg& svg, double top, Axis x, Axis y, std::string_view y_label,
-                  double left_room) {
+Frame begin_frame(Svg& svg, double top, Axis x, Axis y, std::string_view y_label, double left_room,
+                  double height) {
   if (!y_label.empty()) {
     svg.text(0, top + text_size, y_label, "muted");
     top += 20;
@@ -58,7 +58,7 @@ Frame begin_frame(Svg& svg, double top, Axis x, Axis y, std::string_view y_label
   frame.left = std::max(widest(y.labels) + 8, left_room);
   frame.right = svg_width - 14;
   frame.top = top + 4;
-  frame.bottom = frame.top + frame_height;
+  frame.bottom = frame.top + height;
   frame.x = std::move(x);
   frame.y = std::move(y);
   for (size_t i = 0; i < frame.y.ticks.size(); ++i) {

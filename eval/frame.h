@@ -33,9 +33,10 @@ struct Extent {
 };
 
 /// Places the frame below `top`, as wide as the labels of `y` allow, and draws grid lines, tick
-/// labels of `y` and the label of the y axis. `left_room` widens the left margin.
+/// labels of `y` and the label of the y axis. `left_room` widens the left margin; `height` is the
+/// drawing area's.
 Frame begin_frame(Svg& svg, double top, Axis x, Axis y, std::string_view y_label,
-                  double left_room = 0);
+                  double left_room = 0, double height = frame_height);
 
 /// Draws the tick labels of a numeric x axis and its label; returns the height of the figure.
 double draw_x_axis(Svg& svg, const Frame& frame, std::string_view x_label);

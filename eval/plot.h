@@ -66,6 +66,22 @@ struct Histogram {
 };
 std::string draw(const Histogram& histogram);
 
+/// Points (x[i], y[i]) in the colour of label_names[labels[i]], drawn in their order: shuffle
+/// sorted points, or the last label covers the others. At most six labels, for there are six
+/// colours.
+struct ScatterPlot {
+  std::string title;
+  std::string x_label;
+  std::string y_label;
+  std::vector<double> x;
+  std::vector<double> y;
+  std::vector<int> labels;
+  std::vector<std::string> label_names;  // of the legend; {""} for points of one kind
+  bool equal_axes =
+      false;  // a unit is equally long on both axes, so that distances can be compared
+};
+std::string draw(const ScatterPlot& plot);
+
 /// values[r * columns + c] as the strength of one colour, with numbers where they fit.
 struct HeatMap {
   std::string title;

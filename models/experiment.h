@@ -43,6 +43,9 @@ class Experiment {
   virtual const char* description() const = 0;
   /// One run: trains, writes checkpoints, log and figures. Returns the run's folder.
   virtual std::filesystem::path train(const Options& options) const = 0;
+  /// The options that sample() takes beside --checkpoint, --seed and --out, without "--"; their
+  /// values reach it in options.sets, as "key=value".
+  virtual std::vector<std::string> sample_options() const { return {}; }
   /// New samples from a checkpoint, as files. Returns their folder.
   virtual std::filesystem::path sample(const Options& options) const = 0;
   /// The metrics of a checkpoint, as a file and on standard output. Returns the file.

@@ -2,13 +2,14 @@
 
 #include "engine/error.h"
 #include "engine/run/run_folder.h"
+#include "models/drum_vae/experiment.h"
 #include "models/experiment.h"
 #include "models/font_gan/experiment.h"
 
 namespace etude {
 
 std::span<const Experiment* const> experiments() {
-  static const Experiment* const all[] = {&font_gan_experiment()};
+  static const Experiment* const all[] = {&font_gan_experiment(), &drum_vae_experiment()};
   return all;
 }
 

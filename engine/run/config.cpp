@@ -112,6 +112,12 @@ void Fields::load_toml(const std::string& text, const std::string& source) {
   }
 }
 
+std::vector<std::string> Fields::keys() const {
+  std::vector<std::string> keys;
+  for (const Field& field : fields_) keys.emplace_back(field.key);
+  return keys;
+}
+
 void Fields::set(const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
   require(equals != std::string::npos && equals > 0, "--set ", assignment, ": expected key=value");

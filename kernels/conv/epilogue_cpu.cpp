@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/core/parallel.h"
 #include "kernels/norm/channel.h"
 
 namespace etude::cpu {
@@ -30,7 +31,6 @@ double channel_sum(const View& y, std::int64_t channel, std::int64_t L, Term ter
 void apply_epilogue(const View& y, const ConvEpilogue& e) {
   if (!e.bias.data && !e.mean.data && e.slope == 1) return;
   const std::int64_t L = y.dim(2) * y.dim(3), K = y.dim(1);
-  const bool parallel = y.numel() > 32768;
   dispatch<float, double>("conv_fused", y.dtype, [&]<class T>() {
     const auto bias_of = [&](std::int64_t k) -> T {
       if (!e.bias.data) return 0;
@@ -38,17 +38,15 @@ void apply_epilogue(const View& y, const ConvEpilogue& e) {
     };
     if (e.mean.data) {
       const double count = static_cast<double>(y.dim(0) * L);
-#pragma omp parallel for schedule(static) if (parallel)
-      for (std::int64_t k = 0; k < K; ++k) {
+      parallel_for(K, y.numel(), [&](std::int64_t k) {
         const double mean = channel_sum<T>(y, k, L, [](double z) { return z; }) / count;
         const auto square = [&](double z) { return (z - mean) * (z - mean); };
         e.mean.as<T>()[k] = static_cast<T>(mean + bias_of(k));
         e.var.as<T>()[k] = static_cast<T>(channel_sum<T>(y, k, L, square) / count);
-      }
+      });
     }
     const T slope = static_cast<T>(e.slope);
-#pragma omp parallel for schedule(static) if (parallel)
-    for (std::int64_t row = 0; row < y.dim(0) * K; ++row) {
+    parallel_for(y.dim(0) * K, y.numel(), [&](std::int64_t row) {
       const T bias = bias_of(row % K);
       T* at = y.as<T>() + row * L;
 #pragma omp simd
@@ -56,7 +54,7 @@ void apply_epilogue(const View& y, const ConvEpilogue& e) {
         const T z = at[i] + bias;
         at[i] = leaky(z, z, slope);
       }
-    }
+    });
   });
 }
 

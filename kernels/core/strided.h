@@ -10,6 +10,7 @@
 #include <span>
 #include <type_traits>
 
+#include "kernels/core/parallel.h"
 #include "kernels/core/view.h"
 
 namespace etude {
@@ -129,15 +130,13 @@ TileShape choose_tiles(Strided<N>& s) {
 /// elements. Tiles are shared among the threads. s is as choose_tiles left it.
 template <int N, class Body>
 void for_each_tile(const Strided<N>& s, const TileShape& shape, const Body& body) {
-  constexpr std::int64_t kParallel = 32768;
   const std::int64_t total = s.numel();
   if (total == 0) return;
   const std::int64_t across = (s.extent[0] + shape.width - 1) / shape.width;
   const std::int64_t down = (s.extent[1] + shape.height - 1) / shape.height;
   const std::int64_t tiles = total / (s.extent[0] * s.extent[1]) * across * down;
 
-#pragma omp parallel for schedule(static) if (total > kParallel)
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+  parallel_for(tiles, total, [&](std::int64_t tile) {
     const std::int64_t i = tile % across * shape.width, j = tile / across % down * shape.height;
     std::array<std::int64_t, N> offset;
     for (int k = 0; k < N; ++k) offset[k] = i * s.stride[k][0] + j * s.stride[k][1];
@@ -147,7 +146,7 @@ void for_each_tile(const Strided<N>& s, const TileShape& shape, const Body& body
       rest /= s.extent[d];
     }
     body(offset, std::min(shape.width, s.extent[0] - i), std::min(shape.height, s.extent[1] - j));
-  }
+  });
 }
 
 }  // namespace etude

@@ -1,3 +1,4 @@
+#include "kernels/core/parallel.h"
 #include "kernels/norm/norm.h"
 
 #include <algorithm>
@@ -8,8 +9,7 @@
 namespace etude {
 namespace {
 
-constexpr std::int64_t kPositions = 512;   // per tile: with B = 64 its data fit in the L2 cache
-constexpr std::int64_t kParallel = 32768;  // elements from which threads pay
+constexpr std::int64_t kPositions = 512;  // per tile: with B = 64 its data fit in the L2 cache
 
 /// Some neighbouring channels, so few that their positions (channel, l) of one batch row number at
 /// most kPositions, or a single channel whose row is cut into pieces of kPositions. Either way the
@@ -45,10 +45,10 @@ template <class Body>
 void for_tiles(const View& x, Body body) {
   const std::int64_t B = x.dim(0), C = x.dim(1), L = x.dim(2);
   const std::int64_t step = std::max<std::int64_t>(1, kPositions / std::max<std::int64_t>(1, L));
-#pragma omp parallel for schedule(static) if (x.numel() > kParallel)
-  for (std::int64_t first = 0; first < C; first += step) {
+  parallel_for((C + step - 1) / step, x.numel(), [&](std::int64_t tile) {
+    const std::int64_t first = tile * step;
     body(Tile{B, C, L, first, std::min(step, C - first)});
-  }
+  });
 }
 
 /// One value per position.

@@ -1,3 +1,4 @@
+#include "kernels/core/parallel.h"
 #include "kernels/random/random.h"
 
 #include <algorithm>
@@ -17,13 +18,12 @@ using cpu::kBatchWords;
 /// `elements`: how many elements the draws decide on; below 32768 one thread does it all.
 template <class Body>
 void for_draws(const PhiloxKey& key, std::int64_t draws, std::int64_t elements, const Body& body) {
-  constexpr std::int64_t kParallel = 32768;
-#pragma omp parallel for schedule(static) if (elements > kParallel)
-  for (std::int64_t first = 0; first < draws; first += kBatchWords) {
+  parallel_for((draws + kBatchWords - 1) / kBatchWords, elements, [&](std::int64_t batch) {
+    const std::int64_t first = batch * kBatchWords;
     std::uint32_t words[kBatchWords];
     cpu::philox_batch(key, static_cast<std::uint64_t>(first) / 4, words);
     body(first, std::min<std::int64_t>(kBatchWords, draws - first), words);
-  }
+  });
 }
 
 template <class T>

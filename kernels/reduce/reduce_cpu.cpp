@@ -1,3 +1,4 @@
+#include "kernels/core/parallel.h"
 #include "kernels/reduce/reduce.h"
 
 #include <algorithm>
@@ -14,7 +15,6 @@ constexpr std::int64_t kLanes = 16;        // independent accumulators: hides th
 constexpr std::int64_t kColumns = 1024;    // accumulators of a column block: 8 KiB, fit in L1
 constexpr std::int64_t kChunk = 16384;     // elements of a chunk where outputs alone are too few
 constexpr std::int64_t kEnoughTasks = 16;  // tasks that keep the threads busy without chunks
-constexpr std::int64_t kParallel = 32768;  // elements from which threads pay
 
 /// lane[l] takes the terms x[l], x[l + kLanes], ...
 template <class Op, class T>
@@ -96,8 +96,7 @@ void reduce_as(const View& x, const View& y, double scale) {
   T* to = y.as<T>();
   std::vector<double> partial(tasks.chunks > 1 ? plan.outputs.total * tasks.chunks : 0);
   const std::int64_t count = tasks.groups.total * tasks.blocks * tasks.chunks;
-#pragma omp parallel for schedule(static) if (x.numel() > kParallel)
-  for (std::int64_t task = 0; task < count; ++task) {
+  parallel_for(count, x.numel(), [&](std::int64_t task) {
     const std::int64_t chunk = task % tasks.chunks, block = task / tasks.chunks % tasks.blocks;
     const ReduceOffset group = tasks.groups.offset(task / (tasks.chunks * tasks.blocks));
     const std::int64_t begin = chunk * tasks.chunk, first = block * tasks.width;
@@ -118,7 +117,7 @@ void reduce_as(const View& x, const View& y, double scale) {
         to[output] = static_cast<T>(scale * sums[c]);
       }
     }
-  }
+  });
   if (tasks.chunks == 1) return;
   for (std::int64_t output = 0; output < plan.outputs.total; ++output) {
     double sum = Op::kIdentity;
@@ -151,14 +150,13 @@ void cpu::argmax(Stream&, const View& x, const View& y) {
     const std::int64_t rows = x.dim(0), cols = x.dim(1);
     const T* data = x.as<T>();
     std::int32_t* to = y.as<std::int32_t>();
-#pragma omp parallel for schedule(static) if (rows * cols > kParallel)
-    for (std::int64_t r = 0; r < rows; ++r) {
+    parallel_for(rows, rows * cols, [&](std::int64_t r) {
       Candidate<T> best;
       for (std::int64_t c = 0; c < cols; ++c) {
         best = best.merge({data[r * cols + c], static_cast<std::int32_t>(c)});
       }
       to[r] = best.index;
-    }
+    });
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kernels/core/parallel.h"
 #include "kernels/core/vector_math.h"
 
 namespace etude {
@@ -25,10 +26,10 @@ template <class T, class Body>
 void for_rows(const View& x, Body body) {
   const std::int64_t rows = x.dim(0), cols = x.dim(1);
   const T* data = x.as<T>();
-#pragma omp parallel for schedule(static) if (rows * cols > 16384)
-  for (std::int64_t r = 0; r < rows; ++r) {
+  // An exponential is the work of several additions.
+  parallel_for(rows, 2 * rows * cols, [&](std::int64_t r) {
     body(r, data + r * cols, log_sum_exp(data + r * cols, cols));
-  }
+  });
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kTrain = 800;  // of the 1000 patterns of a synthetic set; the rest validates
-constexpr int kPerStyle = 200, kTestPerStyle = 800;
+constexpr int kPerStyle = 200, kTestPerStyle = 4000;
 // A run's seed must not change what runs are compared on.
 enum : std::uint64_t { kDataSeed = 641, kTrainStream = 1, kTestStream = 2 };
 

@@ -20,9 +20,8 @@ struct DrumData {
 
 /// Loads one data set, in an order that depends on nothing but the data; training shuffles.
 ///   "synthetic"  the reports' generator (synthetic.h): 800 training and 200 validation patterns,
-///   as
-///                in the reports, and 4000 for the test, so that its mean is known to 0.1 nats; the
-///                same for every run;
+///                as in the reports, and 20,000 for the test, whose mean is known to 0.04 nats;
+///                the same for every run;
 ///   "ee641"      the reference reports' own 800 and 200, from data_dir/ee641_drums or the archive
 ///                ee641_drums.tar.xz in ETUDE_DATA_MIRROR; the test is that of "synthetic";
 ///   "groove"     real drumming (groove.h) in data_dir/groove; the test is the validation set, the

@@ -33,7 +33,11 @@ Tensor draw(const Normal& q, Generator& noise) {
 }
 
 DrumVae::DrumVae(const Config& config, Generator& dropout, Init init)
-    : high_from_low_(config.high_from == "low"),
+    : style_mean(
+          add_buffer("style_mean", Tensor::zeros({kStyles, kHigh}, init.dtype, init.device))),
+      style_deviation(add_buffer("style_deviation",
+                                 Tensor::full({kStyles, kHigh}, 1, init.dtype, init.device))),
+      high_from_low_(config.high_from == "low"),
       conditional_(config.prior == "conditional"),
       dropout_rate_(config.dropout),
       input_noise_(config.input_noise),
@@ -77,7 +81,7 @@ Encoding DrumVae::encode(const Tensor& x, Generator& noise) {
   e.low = split(low_(h));
   e.z_low = draw(e.low, noise);
   const Tensor from = high_from_low_ ? e.z_low : h;
-  e.high = split(high3_(drop(relu(high2_(relu(high1_(from)))))));
+  e.high = split(high3_(relu(high2_(relu(high1_(from))))));
   e.z_high = draw(e.high, noise);
   return e;
 }
@@ -103,9 +107,10 @@ Normal DrumVae::prior_low(const Tensor& z_high) {
 Elbo elbo(DrumVae& model, const Tensor& x, Generator& noise, double temperature) {
   const Encoding e = model.encode(x, noise);
   const Tensor logits = affine(model.decode(e.z_low, e.z_high), 1 / temperature, 0);
-  const double per_pattern = 1.0 / static_cast<double>(x.dim(0));
   return {
-      .reconstruction = affine(sum(softplus(logits) - x * logits), per_pattern, 0),
+      .logits = logits,
+      .reconstruction =
+          affine(sum(softplus(logits) - x * logits), 1.0 / static_cast<double>(x.dim(0)), 0),
       .kl_low = mean(kl_divergence(e.low, model.prior_low(e.z_high)), {0}),
       .kl_high = mean(kl_divergence(e.high, DrumVae::standard(x.dim(0), kHigh, x.device())), {0})};
 }

@@ -42,6 +42,10 @@ class DrumVae : public Module {
   Normal prior_low(const Tensor& z_high);
   static Normal standard(std::int64_t rows, std::int64_t dims, Device device);
 
+  /// Where the styles lie in z_high, for drawing from one: mean and standard deviation of the
+  /// training patterns' z_high, set by learn_styles(). [5, 4], saved with the network.
+  Tensor style_mean, style_deviation;
+
  private:
   Tensor features(const Tensor& x);
   Tensor drop(const Tensor& x);
@@ -60,6 +64,7 @@ class DrumVae : public Module {
 
 /// The two terms of -ELBO, means over the batch, in nats.
 struct Elbo {
+  Tensor logits;           // [B, 16, 9]
   Tensor reconstruction;   // [], -log p(x | z)
   Tensor kl_low, kl_high;  // [12], [4]: by dimension
 };

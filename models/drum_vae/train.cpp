@@ -1,11 +1,14 @@
 #include "models/drum_vae/train.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
+#include "engine/optim/average.h"
 #include "engine/optim/schedule.h"
 #include "engine/run/step_values.h"
 #include "models/driver.h"
@@ -30,10 +33,22 @@ Tensor to_tensor(const Patterns& patterns, Device device) {
   return Tensor::from(cells, {patterns.size(), kSteps, kInstruments}, device);
 }
 
+namespace {
+
+/// From a until progress `begin`, linearly to b at `end`.
+double ramp(double progress, double begin, double end, double a, double b) {
+  return a + (b - a) * std::clamp((progress - begin) / (end - begin), 0.0, 1.0);
+}
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+}  // namespace
+
 double beta_at(const std::string& schedule, double progress) {
   if (schedule == "linear") return progress;
   if (schedule == "cyclical") return std::min(1.0, 2 * std::fmod(4 * progress, 1.0));
   if (schedule == "sigmoid") return 1 / (1 + std::exp(-12 * (progress - 0.5)));
+  if (schedule == "warmup") return std::min(1.0, progress / 0.6);
   return 1;
 }
 
@@ -45,7 +60,13 @@ Vae::Vae(const Config& config, Device device)
       noise_(static_cast<std::uint64_t>(config.seed), kNoise),
       dropout_(static_cast<std::uint64_t>(config.seed), kDropout),
       model_(config_, dropout_, {.generator = weights_, .device = device}),
-      optimize_(model_, {.lr = config.lr, .weight_decay = config.weight_decay}) {}
+      optimize_(model_, {.lr = config.lr, .weight_decay = config.weight_decay}) {
+  if (config.average == 0) return;
+  averaged_ =
+      std::make_unique<DrumVae>(config_, dropout_, Init{.generator = weights_, .device = device});
+  averaged_->train(false);
+  move_towards(*averaged_, model_, 1);
+}
 
 Tensor Vae::step(const Tensor& x, double progress) {
   optimize_.set_lr(config_.lr_schedule == "cosine" ? cosine_between(config_.lr, 0, progress)
@@ -53,27 +74,37 @@ Tensor Vae::step(const Tensor& x, double progress) {
   const double temperature = config_.train_temperature ? temperature_at(progress) : 1;
   optimize_.zero_grad();
   const Elbo e = elbo(model_, x, noise_, temperature);
+  const Tensor low = sum(e.kl_low), high = sum(e.kl_high);
   // Below the free bits a dimension's mean KL over the batch has no gradient (Kingma et al. 2016,
   // section C.8).
-  const auto charged = [](const Tensor& kl, double free_bits) {
-    if (free_bits == 0) return sum(kl);
-    return sum(maximum(kl, Tensor::full({1}, free_bits, kl.dtype(), kl.device())));
-  };
+  const Tensor charged =
+      config_.free_bits > 0 ? sum(clamp(e.kl_high, config_.free_bits, kInfinity)) : high;
   const double beta = beta_at(config_.beta, progress);
-  backward(e.reconstruction + (charged(e.kl_low, config_.free_bits_low) * config_.low_weight +
-                               charged(e.kl_high, config_.free_bits)) *
-                                  beta);
+  const double low_weight = ramp(progress, 0.3, 0.7, config_.low_weight, 1);
+  Tensor loss = e.reconstruction + affine(low, beta * low_weight, 0) + affine(charged, beta, 0);
+  if (const double weight = ramp(progress, 0.5, 0.7, 0, config_.spread_penalty); weight > 0) {
+    const Tensor distance = abs(e.logits - mean(e.logits, {0}, true));
+    loss = loss + affine(sum(distance), weight / static_cast<double>(x.dim(0)), 0);
+  }
+  backward(loss);
   optimize_.step();
+  constexpr std::int64_t kAverageEvery = 10;
+  if (averaged_ && optimize_.steps() % kAverageEvery == 0) {
+    // At first the average forgets faster: it is of all steps so far.
+    const auto updates = static_cast<double>(optimize_.steps() / kAverageEvery);
+    move_towards(*averaged_, model_, std::max(1 - config_.average, 1 / updates));
+  }
 
   const NoGrad no_grad;
   const auto one = [](const Tensor& t) { return reshape(t, {1}); };
-  const Tensor low = sum(e.kl_low), high = sum(e.kl_high);
   return concat({one(e.reconstruction + low + high), one(e.reconstruction), one(low), one(high)},
                 0);
 }
 
 void Vae::state(State& s) {
-  model_.state(s, "model");
+  // Under the name "model" is what load_vae() reads.
+  model().state(s, "model");
+  if (averaged_) model_.state(s, "trained");
   optimize_.state(s, "adam");
   s.generator("noise", noise_);
   s.generator("dropout", dropout_);
@@ -111,6 +142,34 @@ Evaluation evaluate(DrumVae& model, const Tensor& x, int draws) {
   return mean;
 }
 
+void learn_styles(DrumVae& model, const Patterns& patterns, Device device) {
+  const NoGrad no_grad;
+  const bool was_training = model.training();
+  model.train(false);
+  Generator noise(kEvaluationSeed, kNoise);
+  const std::vector<float> z =
+      model.encode(to_tensor(patterns, device), noise).z_high.to_vector<float>();
+  model.train(was_training);
+  std::vector<float> mean(kStyles * kHigh), deviation(kStyles * kHigh, 1);
+  for (std::size_t i = 0; i < mean.size(); ++i) {
+    const int style = static_cast<int>(i / kHigh);
+    double count = 0, sum = 0, squares = 0;
+    for (std::size_t n = 0; n < patterns.styles.size(); ++n) {
+      if (patterns.styles[n] != style) continue;
+      const double value = z[n * kHigh + i % kHigh];
+      ++count;
+      sum += value;
+      squares += value * value;
+    }
+    if (count == 0) continue;
+    mean[i] = static_cast<float>(sum / count);
+    deviation[i] =
+        static_cast<float>(std::sqrt(std::max(squares / count - mean[i] * mean[i], 0.0)));
+  }
+  model.style_mean.copy_(Tensor::from(mean, {kStyles, kHigh}, device));
+  model.style_deviation.copy_(Tensor::from(deviation, {kStyles, kHigh}, device));
+}
+
 namespace {
 
 /// The run as a TrainingJob: batches and evaluation around Vae::step.
@@ -122,6 +181,7 @@ class Run {
         folder_(std::move(folder)),
         device_(device),
         vae_(config, device),
+        patterns_(train),
         train_(to_tensor(train, Device::cpu)),
         validation_(to_tensor(validation, device)),
         batches_(static_cast<std::uint64_t>(config.seed), every_row(train), config.batch),
@@ -167,6 +227,7 @@ class Run {
     status_ = text;
     if (e.negative_elbo() >= best_) return;
     best_ = e.negative_elbo();
+    learn_styles(vae_.model(), patterns_, device_);
     save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
       s.number("epoch", epoch);
       vae_.model().state(s, "model");
@@ -184,6 +245,7 @@ class Run {
   std::filesystem::path folder_;
   Device device_;
   Vae vae_;
+  const Patterns& patterns_;
   Tensor train_, validation_;
   EpochBatches batches_;
   StepValues values_;

@@ -15,7 +15,8 @@ namespace etude::drum_vae {
 Tensor to_tensor(const Patterns& patterns, Device device);
 
 /// Weight of the KL terms at `progress` in [0, 1] of the run: constant 1; linear from 0 to 1;
-/// cyclical, 4 cycles whose first half is a ramp (Fu et al. 2019); sigmoid, around the middle.
+/// cyclical, 4 cycles whose first half is a ramp (Fu et al. 2019); sigmoid, around the middle;
+/// warmup, linear until 60 %, then 1.
 double beta_at(const std::string& schedule, double progress);
 /// 2.0 to 0.5, geometrically.
 double temperature_at(double progress);
@@ -30,13 +31,15 @@ class Vae {
   Tensor step(const Tensor& x, double progress);
 
   void state(State& s);
-  DrumVae& model() { return model_; }
+  /// The network to evaluate and to keep: the averaged one if the settings ask for it.
+  DrumVae& model() { return averaged_ ? *averaged_ : model_; }
   const Config& config() const { return config_; }
 
  private:
   Config config_;
   Generator weights_, noise_, dropout_;
   DrumVae model_;
+  std::unique_ptr<DrumVae> averaged_;
   Adam optimize_;
 };
 
@@ -54,6 +57,10 @@ struct Evaluation {
   Json to_json() const;
 };
 Evaluation evaluate(DrumVae& model, const Tensor& x, int draws = 1);
+
+/// Sets the model's style_mean and style_deviation from draws of z_high of the patterns. A style
+/// without patterns gets the prior.
+void learn_styles(DrumVae& model, const Patterns& patterns, Device device);
 
 /// Trains in `folder` (resuming what is there) and leaves log.jsonl, best.safetensors (least
 /// validation -ELBO) and last.safetensors.

@@ -1,14 +1,12 @@
 #include "models/font_gan/report.h"
 
 #include <cmath>
-#include <cstdio>
 #include <map>
 
-#include "eval/metrics.h"
 #include "eval/plot.h"
-#include "eval/report.h"
 #include "models/font_gan/history.h"
 #include "models/font_gan/train.h"
+#include "models/report_parts.h"
 
 namespace etude::font_gan {
 namespace {
@@ -47,8 +45,8 @@ struct Measure {
   int decimals;
 };
 constexpr Measure kMeasures[] = {
-    {"any", "coverage_any", [](const Scores& s) { return double(s.coverage_any); }, 1},
-    {"covered", "coverage", [](const Scores& s) { return double(s.coverage); }, 1},
+    {"any", "coverage_any", [](const Scores& s) { return double(s.coverage_any); }, 0},
+    {"covered", "coverage", [](const Scores& s) { return double(s.coverage); }, 0},
     {"KL", "kl", [](const Scores& s) { return s.kl; }, 3},
     {"top share", "top_share", [](const Scores& s) { return s.top_share; }, 3},
     {"confident", "confident", [](const Scores& s) { return s.confident; }, 3},
@@ -56,32 +54,17 @@ constexpr Measure kMeasures[] = {
     {"recall", "recall", [](const Scores& s) { return s.recall; }, 3},
 };
 
-std::string number(double value, int decimals) {
-  if (std::isnan(value)) return "";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
-
-std::string mean_and_sd(const std::vector<double>& values, int decimals) {
-  const MeanSd m = mean_sd(values);
-  if (values.size() == 1) return number(m.mean, decimals == 1 ? 0 : decimals);
-  return number(m.mean, decimals) + " ± " + number(m.sd, decimals);
-}
-
 RunResult read_run(const fs::path& folder, const std::string& name) {
   const fs::path file = folder / name / "result.json";
   const Json result = read_json(file);
   RunResult run;
   run.name = name;
-  try {
+  blame(file, [&] {
     run.variant = result.at("variant");
     run.scores = Scores::from_json(result.at("scores"));
     run.epochs = result.at("epochs");
-    if (!result.at("train_seconds").is_null()) run.train_seconds = result.at("train_seconds");
-  } catch (const Json::exception& error) {
-    fail(file.string(), ": not a result of this program: ", error.what());
-  }
+    run.train_seconds = number_or_nan(result.at("train_seconds"));
+  });
   run.history = History::read(folder / name / "log.jsonl");
   return run;
 }
@@ -92,24 +75,10 @@ std::vector<RunResult> read_runs(const fs::path& folder, const Json& names) {
   return runs;
 }
 
-/// Variants in the order of their first run.
-std::vector<std::string> variants_of(const std::vector<RunResult>& runs) {
-  std::vector<std::string> variants;
-  for (const RunResult& run : runs) {
-    if (std::find(variants.begin(), variants.end(), run.variant) == variants.end()) {
-      variants.push_back(run.variant);
-    }
-  }
-  return variants;
-}
-
-std::vector<const RunResult*> of_variant(const std::vector<RunResult>& runs,
-                                         const std::string& variant) {
-  std::vector<const RunResult*> mine;
-  for (const RunResult& run : runs) {
-    if (run.variant == variant) mine.push_back(&run);
-  }
-  return mine;
+std::vector<double> values_of(const std::vector<const RunResult*>& runs, const Measure& measure) {
+  std::vector<double> values;
+  for (const RunResult* run : runs) values.push_back(measure.value(run->scores));
+  return values;
 }
 
 Json table_json(const std::vector<RunResult>& runs) {
@@ -123,17 +92,12 @@ Json table_json(const std::vector<RunResult>& runs) {
     if (!std::isnan(reference.top_share)) row["top_share"] = reference.top_share;
     rows.push_back(row);
   }
-  for (const std::string& variant : variants_of(runs)) {
-    const auto mine = of_variant(runs, variant);
+  for (const auto& [variant, mine] : group_runs(runs, &RunResult::variant)) {
     Json row{{"row", "ours, " + variant}, {"source", "ours"},
              {"variant", variant},        {"seeds", mine.size()},
              {"epochs", mine[0]->epochs}, {"samples", mine[0]->scores.samples}};
     for (const Measure& measure : kMeasures) {
-      std::vector<double> values;
-      for (const RunResult* run : mine) values.push_back(measure.value(run->scores));
-      const MeanSd m = mean_sd(values);
-      row[measure.key] = m.mean;
-      if (values.size() > 1) row[std::string(measure.key) + "_sd"] = m.sd;
+      add_mean(row, measure.key, values_of(mine, measure));
     }
     row["uncovered"] = mine[0]->scores.uncovered;
     rows.push_back(row);
@@ -153,13 +117,10 @@ Table comparison_table(const std::vector<RunResult>& runs) {
     if (reference.samples) row[row.size() - 3] = std::to_string(reference.samples);
     table.rows.push_back(row);
   }
-  for (const std::string& variant : variants_of(runs)) {
-    const auto mine = of_variant(runs, variant);
+  for (const auto& [variant, mine] : group_runs(runs, &RunResult::variant)) {
     std::vector<std::string> row{"ours, " + variant};
     for (const Measure& measure : kMeasures) {
-      std::vector<double> values;
-      for (const RunResult* run : mine) values.push_back(measure.value(run->scores));
-      row.push_back(mean_and_sd(values, measure.decimals));
+      row.push_back(mean_and_sd(values_of(mine, measure), measure.decimals));
     }
     row.push_back(mine[0]->scores.uncovered.empty() ? "none" : mine[0]->scores.uncovered);
     row.push_back(std::to_string(mine[0]->scores.samples));
@@ -231,10 +192,8 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
       if (file.starts_with(pattern) && file.ends_with(".png")) files[file] = entry.path();
     }
     for (const auto& [file, path] : files) {
-      const std::string bytes = read_text_file(path);
       const std::string epoch = file.substr(file.find('-') + 1);
-      page.image({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()},
-                 std::string(caption) + ", epoch " + std::to_string(std::stoi(epoch)), false);
+      add_image(page, path, std::string(caption) + ", epoch " + std::to_string(std::stoi(epoch)));
     }
   };
   show("alphabet-", "For each letter the samples that the classifier is surest of");
@@ -287,10 +246,6 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
                   " samples after the last epoch.");
 }
 
-}  // namespace
-
-namespace {
-
 fs::path write_page(const fs::path& folder, Json summary) {
   const std::vector<RunResult> runs = read_runs(folder, summary.at("runs"));
   summary["table"] = table_json(runs);
@@ -321,10 +276,7 @@ fs::path write_page(const fs::path& folder, Json summary) {
   coverage_figures(page, runs);
   for (const RunResult& run : runs) run_figures(page, folder, run);
   page.section("Data and judge");
-  std::string defects = "Data set " + summary.at("data").get<std::string>() + ", content hash " +
-                        summary.at("data_hash").get<std::string>() + ".";
-  for (const std::string defect : summary.at("data_defects")) defects += "\n\n" + defect;
-  page.text(defects);
+  page.text(data_description(summary, summary.at("data_defects")));
   page.text("The letter classifier is right on " +
             number(100 * summary.at("classifier_accuracy").get<double>(), 2) +
             " % of the validation images.");
@@ -332,14 +284,7 @@ fs::path write_page(const fs::path& folder, Json summary) {
       draw(confusion_map("Confusion of the classifier on validation images",
                          summary.at("confusion").get<std::vector<std::int64_t>>(), letters())),
       "Rows: true letter, columns: the classifier's.");
-  page.section("How this page was made");
-  page.table({{"", "value"},
-              {{"command", summary.at("command")},
-               {"commit", summary.at("commit")},
-               {"machine", summary.at("machine")},
-               {"device", summary.at("device")},
-               {"time of this command (s)", number(summary.at("seconds"), 0)}}});
-  page.details("Settings", summary.at("config").get<std::string>());
+  add_provenance(page, summary);
   page.write(folder / "report.html");
   return folder / "report.html";
 }
@@ -347,11 +292,9 @@ fs::path write_page(const fs::path& folder, Json summary) {
 }  // namespace
 
 fs::path write_report(const fs::path& folder, Json summary) {
-  try {
-    return write_page(folder, std::move(summary));
-  } catch (const Json::exception& error) {
-    fail((folder / "summary.json").string(), ": not a summary of this program: ", error.what());
-  }
+  fs::path page;
+  blame(folder / "summary.json", [&] { page = write_page(folder, std::move(summary)); });
+  return page;
 }
 
 }  // namespace etude::font_gan

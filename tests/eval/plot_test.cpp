@@ -109,6 +109,70 @@ TEST_CASE("histogram: counts add up, the upper edge belongs to the last bin") {
   check_markup(draw(Histogram{}));
 }
 
+/// The centres of all circles.
+std::vector<std::pair<double, double>> circles_of(const std::string& svg) {
+  std::vector<std::pair<double, double>> centres;
+  for (size_t at = 0; (at = svg.find("<circle cx=\"", at)) != std::string::npos; ++at) {
+    const size_t y = svg.find("cy=\"", at) + 4;
+    centres.emplace_back(std::stod(svg.substr(at + 12)), std::stod(svg.substr(y)));
+  }
+  return centres;
+}
+
+TEST_CASE("scatter plot: points have their label's colour and name") {
+  const ScatterPlot plot{
+      "t", "x", "y", {0, 10, 5, nan, 1}, {0, 2, 1, 1, inf}, {0, 1, 1, 0, 0}, {"<a>", "b"}};
+  const std::string svg = draw(plot);
+  check_markup(svg);
+  CHECK(count_of(svg, "<circle") == 3);  // two are not finite
+  CHECK(count_of(svg, "class=\"f0\"><title>&lt;a&gt;</title></circle>") == 1);
+  CHECK(count_of(svg, "class=\"f1\"><title>b</title></circle>") == 2);
+  CHECK(svg.find(">b</text>") != std::string::npos);
+  const auto c = circles_of(svg);
+  CHECK(c[0].first < c[2].first);
+  CHECK(c[0].second > c[1].second);  // y grows upward
+  CHECK(c[2].first == doctest::Approx((c[0].first + c[1].first) / 2).epsilon(0.001));
+}
+
+TEST_CASE("scatter plot: with equal axes a unit is as long on both") {
+  for (const double stretch : {0.01, 1.0, 100.0}) {  // which dimension needs the room
+    CAPTURE(stretch);
+    ScatterPlot plot{"t", "", "", {-1, 1, 0}, {0, 0, 3 * stretch}, {0, 0, 0}, {""}, true};
+    const std::string svg = draw(plot);
+    check_markup(svg);
+    const auto c = circles_of(svg);
+    REQUIRE(c.size() == 3);
+    const double x_unit = (c[1].first - c[0].first) / 2;
+    const double y_unit = (c[0].second - c[2].second) / (3 * stretch);
+    CHECK(x_unit == doctest::Approx(y_unit).epsilon(0.05));
+    for (const auto& [x, y] : c) {
+      CHECK(x > 0);
+      CHECK(x < 680);
+      CHECK(y > 0);
+      CHECK(y < 600);
+    }
+    plot.equal_axes = false;
+    const auto free = circles_of(draw(plot));
+    CHECK(free[1].first - free[0].first > 500);
+    CHECK(free[0].second - free[2].second > 200);
+  }
+}
+
+TEST_CASE("scatter plot: nothing to show, one point, wrong labels") {
+  for (const bool equal : {false, true}) {
+    check_markup(draw(ScatterPlot{.equal_axes = equal}));
+    check_markup(draw(ScatterPlot{"t", "", "", {3}, {4}, {0}, {""}, equal}));
+    check_markup(draw(ScatterPlot{"t", "", "", {3, 3}, {4, 5}, {0, 0}, {""}, equal}));
+    check_markup(draw(ScatterPlot{"t", "", "", {nan}, {4}, {0}, {""}, equal}));
+    check_markup(draw(ScatterPlot{"t", "", "", {-1e12, 1}, {1e9, 0}, {0, 0}, {""}, equal}));
+  }
+  CHECK_THROWS_AS(draw(ScatterPlot{"t", "", "", {1, 2}, {1}, {0, 0}, {""}}), Error);
+  CHECK_THROWS_AS(draw(ScatterPlot{"t", "", "", {1, 2}, {1, 2}, {0}, {""}}), Error);
+  CHECK_THROWS_AS(draw(ScatterPlot{"t", "", "", {1}, {1}, {1}, {"a"}}), Error);
+  CHECK_THROWS_AS(draw(ScatterPlot{"t", "", "", {1}, {1}, {-1}, {"a"}}), Error);
+  CHECK_THROWS_AS(draw(ScatterPlot{.label_names = std::vector<std::string>(7)}), Error);
+}
+
 TEST_CASE("heat map: cells without a number stay empty") {
   const HeatMap map{"t", "", "", {"a", "b"}, {"c", "d"}, {0, 1, nan, 1}, {"0", "1", "", "1"}};
   const std::string svg = draw(map);

@@ -2,11 +2,13 @@
 
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "engine/autograd.h"
 #include "engine/io/safetensors.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
+#include "models/drum_vae/data.h"
 #include "models/drum_vae/synthetic.h"
 #include "models/drum_vae/train.h"
 
@@ -78,8 +80,82 @@ TEST_SUITE("drum_vae") {
     CHECK(beta_at("cyclical", 0.25) == doctest::Approx(0));
     CHECK(beta_at("sigmoid", 0.5) == 0.5);
     CHECK(beta_at("sigmoid", 0) < 0.01);
+    CHECK(beta_at("warmup", 0.3) == 0.5);
+    CHECK(beta_at("warmup", 0.8) == 1);
     CHECK(temperature_at(0) == 2);
     CHECK(temperature_at(1) == 0.5);
+  }
+
+  TEST_CASE("strategies: the best is the default, the others are the reports'") {
+    Config config;
+    config.choose_strategy("best");
+    CHECK(config.all().to_toml() == Config().all().to_toml());
+    config.choose_strategy("cyclical+free_bits");
+    CHECK(config.beta == "cyclical");
+    CHECK(config.free_bits == 0.1);
+    CHECK(config.high_from == "low");
+    CHECK(config.prior == "standard");
+    CHECK(config.epochs == 100);
+    config.choose_strategy("linear");
+    CHECK(config.free_bits == 0);
+    for (const char* wrong : {"warmup", "best+free_bits", "linear+", ""}) {
+      CHECK_THROWS_AS(config.choose_strategy(wrong), Error);
+    }
+    config.strategies = "best,polka";
+    CHECK_THROWS_WITH_AS(config.strategy_list(),
+                         "unknown strategy polka; the strategies are best, constant, linear, "
+                         "cyclical, sigmoid, each but the first also with +free_bits",
+                         Error);
+  }
+
+  TEST_CASE("the data: the same every time, patterns of the test in neither other part") {
+    const DrumData data = load_drum_data("synthetic", "no-such-folder");
+    CHECK(data.train.size() == 800);
+    CHECK(data.validation.size() == 200);
+    CHECK(data.test.size() == 20000);
+    CHECK(data.exact_density);
+    CHECK(data.hash == load_drum_data("synthetic", "no-such-folder").hash);
+    const std::set<Pattern> train(data.train.hits.begin(), data.train.hits.end());
+    int seen = 0;
+    for (const Pattern& pattern : data.test.hits) seen += train.contains(pattern);
+    CHECK(seen < 200);  // a common pattern comes twice now and then; a copied set would be 800
+    CHECK_THROWS_AS(load_drum_data("polka", "no-such-folder"), Error);
+  }
+
+  TEST_CASE("styles of z_high: mean and deviation of the patterns of each") {
+    Config config;
+    Vae vae(config, Device::cpu);
+    Generator generator(1, 2);
+    Patterns patterns = draw_patterns(40, generator);
+    learn_styles(vae.model(), patterns, Device::cpu);
+    const auto mean = vae.model().style_mean.to_vector<float>();
+    const auto deviation = vae.model().style_deviation.to_vector<float>();
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      CHECK(std::abs(mean[i]) < 1);  // untrained: near the prior
+      CHECK(deviation[i] > 0.5);
+      CHECK(deviation[i] < 1.5);
+    }
+    std::ranges::fill(patterns.styles, 0);
+    learn_styles(vae.model(), patterns, Device::cpu);
+    CHECK(vae.model().style_mean.to_vector<float>()[4] == 0);  // no pattern: the prior
+    CHECK(vae.model().style_deviation.to_vector<float>()[4] == 1);
+  }
+
+  TEST_CASE("cpu and gpu take the same steps") {
+    Generator generator(3, 4);
+    const Patterns patterns = draw_patterns(2, generator);
+    Config config;
+    config.batch = 10;
+    for (const bool reference : {false, true}) {
+      if (reference) config.choose_strategy("linear+free_bits");
+      Vae cpu(config, Device::cpu), gpu(config, Device::gpu);
+      for (const double progress : {0.4, 0.9}) {  // without and with the penalty
+        const auto a = cpu.step(to_tensor(patterns, Device::cpu), progress).to_vector<float>();
+        const auto b = gpu.step(to_tensor(patterns, Device::gpu), progress).to_vector<float>();
+        for (std::size_t i = 0; i < a.size(); ++i)
+          CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-4));
+      }
+    }
   }
 
   TEST_CASE("a few steps learn, for every switch; a checkpoint brings the network back") {

@@ -2,8 +2,9 @@
 """PyTorch's side of tools/bench/compare_pytorch: times one training step of a model's networks.
 
 usage: pytorch_step.py MODEL THREADS STEPS      prints one JSON object
-The networks are those of `etude bench step MODEL --networks two_conv`, written the way a PyTorch
-user would, with in-place activations and gradients set to None.
+The networks are those of `etude bench step font_gan --networks two_conv` and `etude bench step
+drum_vae --networks small`, written the way a PyTorch user would, with in-place activations and
+gradients set to None.
 """
 
 import json
@@ -12,6 +13,7 @@ import time
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 def font_gan(batch=64):
@@ -46,12 +48,53 @@ def font_gan(batch=64):
     return step
 
 
+class SmallVae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encode = nn.Sequential(
+            nn.Conv1d(9, 32, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv1d(32, 64, 3, stride=2, padding=1), nn.ReLU(inplace=True),
+            nn.Conv1d(64, 64, 3, stride=2, padding=1), nn.ReLU(inplace=True), nn.Flatten())
+        self.low = nn.Linear(256, 24)
+        self.high = nn.Sequential(nn.Linear(12, 64), nn.ReLU(inplace=True), nn.Linear(64, 8))
+        self.prior = nn.Sequential(nn.Linear(4, 64), nn.ReLU(inplace=True), nn.Linear(64, 24))
+        self.decode = nn.Sequential(
+            nn.Linear(12, 256), nn.ReLU(inplace=True), nn.Unflatten(1, (64, 4)),
+            nn.ConvTranspose1d(64, 32, 4, stride=2, padding=1), nn.ReLU(inplace=True),
+            nn.ConvTranspose1d(32, 9, 4, stride=2, padding=1))
+
+    def forward(self, x):
+        mean, log_variance = self.low(self.encode(x)).chunk(2, dim=1)
+        z_low = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        high_mean, high_log_variance = self.high(z_low).chunk(2, dim=1)
+        z_high = high_mean + torch.exp(0.5 * high_log_variance) * torch.randn_like(high_mean)
+        prior_mean, prior_log_variance = self.prior(z_high).chunk(2, dim=1)
+        reconstruction = F.binary_cross_entropy_with_logits(self.decode(z_low), x, reduction="sum")
+        kl_high = 0.5 * (high_mean ** 2 + high_log_variance.exp() - 1 - high_log_variance).sum()
+        kl_low = 0.5 * (prior_log_variance - log_variance - 1 + ((mean - prior_mean) ** 2 +
+                        log_variance.exp()) / prior_log_variance.exp()).sum()
+        return (reconstruction + kl_high + kl_low) / x.shape[0]
+
+
+def drum_vae(batch=32):
+    model = SmallVae()
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+    x = (torch.rand(batch, 9, 16) < 0.2).float()
+
+    def step():
+        adam.zero_grad(set_to_none=True)
+        model(x).backward()
+        adam.step()
+
+    return step
+
+
 def main():
     model, threads, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    step = {"font_gan": font_gan}[model]()
+    step = {"font_gan": font_gan, "drum_vae": drum_vae}[model]()
     for _ in range(10):
         step()
     times = []

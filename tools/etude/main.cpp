@@ -1,5 +1,6 @@
 // The program: etude COMMAND ...
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
@@ -28,7 +29,8 @@ constexpr const char* kUsage =
   etude data get NAME                fetch and verify one, from ETUDE_DATA_MIRROR if that folder has it
   etude train MODEL                  one run: --preset smoke|quick|full, --set key=value (repeatable)
   etude train MODEL --resume RUN     continue an interrupted run
-  etude sample MODEL --checkpoint F  new samples from a trained model
+  etude sample MODEL --checkpoint F  new samples from a trained model; more options by model, see
+                                     its README: --style jazz
   etude eval MODEL --checkpoint F    the metrics of a trained model
   etude reproduce MODEL|all          data, training, tables, figures, report.html
   etude report MODEL FOLDER          write report.html of a reproduce folder again
@@ -72,6 +74,25 @@ const std::map<std::string, std::set<std::string>> kCommandOptions = {
     {"bench", {"--device", "--rung", "--case", "--against", "--cold", "--json"}},
 };
 
+/// Options of `sample` that only some models take.
+std::vector<std::string> sample_options(const Experiment& experiment) {
+  std::vector<std::string> options;
+  for (const std::string& key : experiment.sample_options()) options.push_back("--" + key);
+  return options;
+}
+
+std::vector<std::string> known_options() {
+  std::vector<std::string> known = {"--preset", "--set",        "--seed", "--device", "--out",
+                                    "--resume", "--checkpoint", "--data", "--steps",  "--networks",
+                                    "--json",   "--rung",       "--case", "--against"};
+  for (const Experiment* experiment : experiments()) {
+    for (const std::string& option : sample_options(*experiment)) {
+      if (std::ranges::find(known, option) == known.end()) known.push_back(option);
+    }
+  }
+  return known;
+}
+
 void check_options(const Arguments& arguments) {
   std::string command = arguments.words[0];
   if (command == "bench" && arguments.words.size() > 1 && arguments.words[1] == "step") {
@@ -79,8 +100,13 @@ void check_options(const Arguments& arguments) {
   }
   const auto known = kCommandOptions.find(command);
   require(known != kCommandOptions.end(), "unknown command ", command, "; see etude --help");
+  std::set<std::string> allowed = known->second;
+  if (command == "sample" && arguments.words.size() > 1) {
+    const auto more = sample_options(find_experiment(arguments.words[1]));
+    allowed.insert(more.begin(), more.end());
+  }
   for (const auto& [option, values] : arguments.options) {
-    require(known->second.contains(option), "etude ", command, ": ", option,
+    require(allowed.contains(option), "etude ", command, ": ", option,
             " does not apply; see etude --help");
   }
   require(!arguments.has("--resume") || !arguments.has("--preset"),
@@ -123,11 +149,7 @@ int run(int argc, char** argv) {
     std::cout << kUsage;
     return argc < 2 ? 2 : 0;
   }
-  const Arguments arguments = parse_arguments(
-      argc, argv,
-      {"--preset", "--set", "--seed", "--device", "--out", "--resume", "--checkpoint", "--data",
-       "--steps", "--networks", "--json", "--rung", "--case", "--against"},
-      {"--cold"});
+  const Arguments arguments = parse_arguments(argc, argv, known_options(), {"--cold"});
   require(!arguments.words.empty(), "no command; see etude --help");
   const std::string& command = arguments.words[0];
   const auto word = [&](std::size_t i, const char* what) -> const std::string& {
@@ -157,11 +179,16 @@ int run(int argc, char** argv) {
   } else if (command == "sample" || command == "eval") {
     no_more_than(2);
     const Experiment& experiment = find_experiment(word(1, "MODEL"));
+    Options own = options;
+    if (command == "sample") {
+      for (const std::string& key : experiment.sample_options()) {
+        if (arguments.has("--" + key)) own.sets.push_back(key + "=" + arguments.value("--" + key));
+      }
+    }
     require(!options.checkpoint.empty(), "etude ", command,
             ": say which model file with --checkpoint RUN/best.safetensors");
-    std::cout
-        << (command == "sample" ? experiment.sample(options) : experiment.eval(options)).string()
-        << std::endl;
+    std::cout << (command == "sample" ? experiment.sample(own) : experiment.eval(own)).string()
+              << std::endl;
   } else if (command == "reproduce") {
     no_more_than(2);
     const std::string& model = word(1, "MODEL or all");

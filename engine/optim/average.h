@@ -1,0 +1,13 @@
+#pragma once
+#include "engine/nn/module.h"
+
+namespace etude {
+
+/// Moves the parameters and buffers of `average` towards those of `model`, of the same kind, by
+/// `share` of the distance: called once per step (or few) it keeps an exponential moving average,
+/// which does what a falling learning rate does for a network that is evaluated while it trains.
+/// Error: the two differ in names or shapes.
+/// Source: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", 1992.
+void move_towards(Module& average, const Module& model, double share);
+
+}  // namespace etude

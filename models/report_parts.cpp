@@ -1,0 +1,87 @@
+#include "models/report_parts.h"
+
+#include <cmath>
+
+#include "engine/error.h"
+#include "engine/run/config.h"
+#include "eval/metrics.h"
+#include "eval/text.h"
+
+namespace etude {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<double> known(std::span<const double> values) {
+  std::vector<double> kept(values.begin(), values.end());
+  std::erase_if(kept, [](double value) { return std::isnan(value); });
+  return kept;
+}
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+std::string number(double value, int decimals) {
+  return std::isnan(value) ? "" : format_fixed(value, decimals);
+}
+
+std::string mean_and_sd(std::span<const double> values, int decimals) {
+  const std::vector<double> kept = known(values);
+  if (kept.empty()) return "";
+  const MeanSd m = mean_sd(kept);
+  return format_mean_sd(m.mean, m.sd, decimals == 0 && kept.size() > 1 ? 1 : decimals);
+}
+
+void add_mean(Json& row, const std::string& key, std::span<const double> values) {
+  const std::vector<double> kept = known(values);
+  if (kept.empty()) return;
+  const MeanSd m = mean_sd(kept);
+  row[key] = m.mean;
+  if (kept.size() > 1) row[key + "_sd"] = m.sd;
+}
+
+double number_or_nan(const Json& value) { return value.is_null() ? NAN : value.get<double>(); }
+
+void blame(const fs::path& file, const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Json::exception& error) {
+    fail(file.string(), ": not what this program writes: ", error.what());
+  }
+}
+
+bool add_image(Report& page, const fs::path& png, const std::string& caption) {
+  if (!fs::exists(png)) return false;
+  page.image(bytes_of(read_text_file(png)), caption, false);
+  return true;
+}
+
+bool add_sound(Report& page, const fs::path& wav, const std::string& caption) {
+  if (!fs::exists(wav)) return false;
+  page.audio(bytes_of(read_text_file(wav)), caption);
+  return true;
+}
+
+std::string data_description(const Json& summary, const Json& notes) {
+  std::string text = "Data set " + summary.at("data").get<std::string>() + ", content hash " +
+                     summary.at("data_hash").get<std::string>() + ".";
+  for (const std::string note : notes) text += "\n\n" + note;
+  return text;
+}
+
+void add_provenance(Report& page, const Json& summary) {
+  page.section("How this page was made");
+  page.table({{"", "value"},
+              {{"command", summary.at("command")},
+               {"commit", summary.at("commit")},
+               {"machine", summary.at("machine")},
+               {"device", summary.at("device")},
+               {"date", summary.at("date")},
+               {"time of this command (s)", number(summary.at("seconds"), 0)}}});
+  page.details("Settings", summary.at("config").get<std::string>());
+}
+
+}  // namespace etude
