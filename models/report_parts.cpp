@@ -35,6 +35,12 @@ std::string mean_and_sd(std::span<const double> values, int decimals) {
   return format_mean_sd(m.mean, m.sd, decimals == 0 && kept.size() > 1 ? 1 : decimals);
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 void add_mean(Json& row, const std::string& key, std::span<const double> values) {
   const std::vector<double> kept = known(values);
   if (kept.empty()) return;

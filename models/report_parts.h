@@ -21,6 +21,9 @@ std::string number(double value, int decimals);
 /// With 0 decimals it is a count, whose mean over several runs gets one.
 std::string mean_and_sd(std::span<const double> values, int decimals);
 
+/// "a, b, c".
+std::string joined(const std::vector<std::string>& names);
+
 /// Sets row[key] to the mean of the values and, of several, row[key_sd] to their deviation, as the
 /// tables of READMEs are made from. NaN as above; of nothing else neither is set.
 void add_mean(Json& row, const std::string& key, std::span<const double> values);

@@ -1,5 +1,6 @@
 #include "models/drum_vae/comparison.h"
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 
@@ -61,17 +62,12 @@ const std::vector<Known> kPublished = {
     {"report 001", "reference", {{"disentanglement", 0.056}}},
 };
 
-bool exact_density(const std::vector<Strategy>& strategies) {
-  return !std::isnan(strategies[0].second[0]->value("entropy"));
-}
-
 /// The rows above ours. What is true of the data stands in every run alike.
 std::vector<Known> known_rows(const RunResult& run) {
   std::vector<Known> rows;
   Known test{"test patterns", "truth", {}};
-  const double entropy = run.value("entropy");
-  if (!std::isnan(entropy)) {
-    rows.push_back({"entropy of the density", "truth", {{"negative_elbo", entropy}}});
+  if (run.exact_density()) {
+    rows.push_back({"entropy of the density", "truth", {{"negative_elbo", run.value("entropy")}}});
     test = {"true density, test patterns", "truth", {{"negative_elbo", run.value("true_nll")}}};
     test.numbers.emplace_back("importance_weighted_nll", run.value("importance_weighted_nll") -
                                                              run.value("importance_excess"));
@@ -80,7 +76,7 @@ std::vector<Known> known_rows(const RunResult& run) {
                                            {"diversity_ratio", 1.0},
                                            {"validity", run.value("data_validity")}});
   rows.push_back(test);
-  if (std::isnan(entropy)) return rows;
+  if (!run.exact_density()) return rows;
   rows.push_back(
       {"best without latents", "truth", {{"negative_elbo", run.value("no_latent_nll")}}});
   rows.insert(rows.end(), kPublished.begin(), kPublished.end());
@@ -94,31 +90,54 @@ std::vector<double> scaled(std::vector<double> values, double unit) {
 
 std::string percent(double share) { return number(100 * share, 1); }
 
+/// Measures that no run has are left out, and so are rows without numbers.
 Table make_table(const std::vector<Strategy>& strategies, Measures measures) {
+  std::vector<Measure> shown;
+  for (const Measure& m : measures) {
+    const auto has = [&](const Strategy& s) { return !std::isnan(mean_of(s, m.key)); };
+    if (std::ranges::any_of(strategies, has)) shown.push_back(m);
+  }
   Table table;
   table.columns = {"run"};
-  for (const Measure& measure : measures) table.columns.emplace_back(measure.title);
-  table.columns.emplace_back("seeds");
+  for (const Measure& m : shown) table.columns.emplace_back(m.title);
   for (const Known& known : known_rows(*strategies[0].second[0])) {
     std::vector<std::string> row{known.row};
-    bool any = false;
-    for (const Measure& m : measures) {
-      row.emplace_back();
-      for (const auto& [key, value] : known.numbers) {
-        if (std::string(key) == m.key) row.back() = number(m.unit * value, m.decimals);
-      }
-      any |= !row.back().empty();
+    for (const Measure& m : shown) {
+      const auto found = std::ranges::find_if(
+          known.numbers, [&](const auto& number) { return std::string(number.first) == m.key; });
+      row.push_back(found == known.numbers.end() ? "" : number(m.unit * found->second, m.decimals));
     }
-    row.emplace_back();
-    if (any) table.rows.push_back(row);
+    if (std::ranges::count(row, "") + 1 < std::ssize(row)) table.rows.push_back(row);
   }
   for (const Strategy& s : strategies) {
     std::vector<std::string> row{"ours, " + s.first};
-    for (const Measure& m : measures) {
+    for (const Measure& m : shown) {
       row.push_back(mean_and_sd(scaled(values_of(s, m.key), m.unit), m.decimals));
     }
-    row.push_back(std::to_string(s.second.size()));
     table.rows.push_back(row);
+  }
+  return table;
+}
+
+/// `rates`: titles and TransferRates' names.
+Table transfer_table(const std::vector<Strategy>& strategies,
+                     std::span<const std::pair<const char*, const char*>> rates) {
+  Table table;
+  table.columns = {"run", "z_high"};
+  for (const auto& [title, name] : rates) table.columns.emplace_back(title);
+  for (const Strategy& s : strategies) {
+    for (const auto& [way, numbers] : {std::pair("of a pattern", &RunResult::pattern),
+                                       std::pair("style's mean", &RunResult::style_mean)}) {
+      std::vector<std::string> row{"ours, " + s.first, way};
+      for (const auto& [title, name] : rates) {
+        std::vector<double> shares;
+        for (const RunResult* run : s.second) {
+          shares.push_back(100 * (run->*numbers).overall.at(name));
+        }
+        row.push_back(mean_and_sd(shares, 1));
+      }
+      table.rows.push_back(row);
+    }
   }
   return table;
 }
@@ -160,10 +179,12 @@ Table pattern_table(const std::vector<Strategy>& strategies) {
 
 Table settings_table(const std::vector<Strategy>& strategies) {
   Table table;
-  table.columns = {"strategy", "beta", "free bits", "z_high from", "prior of z_low", "epochs"};
+  table.columns = {"strategy",       "beta",   "free bits", "z_high from",
+                   "prior of z_low", "epochs", "seeds"};
   for (const auto& [name, runs] : strategies) {
     table.rows.push_back({name, runs[0]->beta, format_number(runs[0]->free_bits),
-                          runs[0]->high_from, runs[0]->prior, std::to_string(runs[0]->epochs)});
+                          runs[0]->high_from, runs[0]->prior, std::to_string(runs[0]->epochs),
+                          std::to_string(runs.size())});
   }
   return table;
 }
@@ -172,7 +193,7 @@ Table collapse_table(const std::vector<Strategy>& strategies) {
   Table table;
   table.columns = {"run",        "KL, greatest", "second",    "third",           "least",
                    "below 0.01", "below 0.02",   "below 0.1", "z_low below 0.02"};
-  if (exact_density(strategies)) {
+  if (strategies[0].second[0]->exact_density()) {
     std::vector<std::string> row{"report 000, cyclical"};
     for (const double kl : kReport000Kl) row.push_back(number(kl, 3));
     row.insert(row.end(), {"0", "0", "0", "0"});
@@ -197,44 +218,32 @@ Table collapse_table(const std::vector<Strategy>& strategies) {
   return table;
 }
 
-Table transfer_table(const std::vector<Strategy>& strategies) {
+Table rule_table(const std::vector<Strategy>& strategies) {
+  constexpr std::pair<const char*, const char*> kRates[] = {{"style %", "style"},
+                                                            {"kick %", "kick"},
+                                                            {"energy %", "energy"},
+                                                            {"rhythm %", "rhythm"},
+                                                            {"success %", "success"}};
+  Table table = transfer_table(strategies, kRates);
+  const RunResult& any = *strategies[0].second[0];
+  std::vector<std::vector<std::string>> known;
+  if (strategies[0].second[0]->exact_density()) {
+    known = {{"report 000, constant", "", "0", "", "", "0", "0"},
+             {"report 000, cyclical", "", "0", "", "", "20", "0"},
+             {"report 000, linear", "", "0", "", "", "20", "0"}};
+  }
+  known.push_back({"real pairs of one style", "", "", percent(any.value("real_kick")),
+                   percent(any.value("real_energy")), percent(any.value("real_rhythm")), ""});
+  table.rows.insert(table.rows.begin(), known.begin(), known.end());
+  return table;
+}
+
+Table oracle_table(const std::vector<Strategy>& strategies) {
   constexpr std::pair<const char*, const char*> kRates[] = {
-      {"style %", "style"},
-      {"kick %", "kick"},
-      {"energy %", "energy"},
-      {"rhythm %", "rhythm"},
-      {"success %", "success"},
-      {"oracle %", "oracle_style"},
+      {"target style %", "oracle_style"},
       {"deviations kept %", "deviations_kept"},
       {"by chance %", "deviations_kept_by_chance"}};
-  Table table;
-  table.columns = {"run", "z_high"};
-  for (const auto& [title, name] : kRates) table.columns.emplace_back(title);
-  const RunResult& any = *strategies[0].second[0];
-  if (exact_density(strategies)) {
-    table.rows = {{"report 000, constant", "", "0", "", "", "0", "0", "", "", ""},
-                  {"report 000, cyclical", "", "0", "", "", "20", "0", "", "", ""},
-                  {"report 000, linear", "", "0", "", "", "20", "0", "", "", ""}};
-  }
-  table.rows.push_back({"real pairs of one style", "", "", percent(any.value("real_kick")),
-                        percent(any.value("real_energy")), percent(any.value("real_rhythm")), "",
-                        "", "", ""});
-  for (const Strategy& s : strategies) {
-    for (const auto& [way, rates] : {std::pair("of a pattern", &RunResult::pattern),
-                                     std::pair("style's mean", &RunResult::style_mean)}) {
-      std::vector<std::string> row{"ours, " + s.first, way};
-      for (const auto& [title, name] : kRates) {
-        std::vector<double> shares;
-        for (const RunResult* run : s.second) {
-          const auto& overall = (run->*rates).overall;
-          shares.push_back(overall.contains(name) ? 100 * overall.at(name) : NAN);
-        }
-        row.push_back(mean_and_sd(shares, 1));
-      }
-      table.rows.push_back(row);
-    }
-  }
-  return table;
+  return transfer_table(strategies, kRates);
 }
 
 Table drawn_table(const std::vector<Strategy>& strategies) {

@@ -20,8 +20,10 @@ Table pattern_table(const std::vector<Strategy>& strategies);
 Table settings_table(const std::vector<Strategy>& strategies);
 /// Which strategy leaves which dimensions of z_high to the prior.
 Table collapse_table(const std::vector<Strategy>& strategies);
-/// Style transfer in both ways, beside what report 000 gives and pairs of real patterns.
-Table transfer_table(const std::vector<Strategy>& strategies);
+/// Style transfer in both ways by the reports' rule, beside what report 000 gives and pairs of real
+/// patterns; by the exact density, which must be known.
+Table rule_table(const std::vector<Strategy>& strategies);
+Table oracle_table(const std::vector<Strategy>& strategies);
 /// Density, validity and diversity of drawn patterns, of the data, and of noise.
 Table drawn_table(const std::vector<Strategy>& strategies);
 

@@ -137,6 +137,12 @@ RunResult read_run(const fs::path& folder, const std::string& name) {
   return run;
 }
 
+const Strategy& main_strategy(const std::vector<Strategy>& strategies) {
+  require(!strategies.empty(), "drum_vae: no runs to compare");
+  const auto best = std::ranges::find(strategies, "best", &Strategy::first);
+  return best == strategies.end() ? strategies[0] : *best;
+}
+
 std::vector<double> values_of(const Strategy& strategy, const std::string& key) {
   std::vector<double> values;
   for (const RunResult* run : strategy.second) values.push_back(run->value(key));

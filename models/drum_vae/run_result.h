@@ -34,6 +34,8 @@ struct RunResult {
 
   /// NaN where it does not apply.
   double value(const std::string& key) const;
+  /// Whether the density of its data is known.
+  bool exact_density() const { return values.contains("entropy"); }
 };
 
 /// Error names the file and what is missing there.
@@ -41,6 +43,8 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
 
 /// The runs of one strategy.
 using Strategy = std::pair<std::string, std::vector<const RunResult*>>;
+/// What the page is about: "best", or else the first. Error: there is none.
+const Strategy& main_strategy(const std::vector<Strategy>& strategies);
 std::vector<double> values_of(const Strategy& strategy, const std::string& key);
 /// Over the runs, of the numbers that apply; NaN of none.
 double mean_of(const Strategy& strategy, const std::string& key);

@@ -48,9 +48,8 @@ OracleRates oracle_rates(std::span<const Pattern> sources, int source_style,
 /// Transfers between all 20 ordered pairs of styles, from at most `per_pair` random test patterns
 /// of the source style each. A result has a hit where its probability is above 1/2, decoded from
 /// the posterior mean of the source's z_low and, in two ways, a z_high of the target style:
-///   "pattern"     the posterior mean of a random training pattern: the swap that the
-///                 specification and the second report describe ("swapping z_high across genres
-///                 while holding z_low fixed"), so the one to quote;
+///   "pattern"     the posterior mean of a random training pattern: the reports' way, a swap of
+///                 z_high between two patterns, so the one to quote;
 ///   "style_mean"  the mean over the style's training patterns: without the donor's own chance, but
 ///                 a point that need not be like any pattern's where a style is not one cluster.
 /// Shares of the results, for each pair and as the mean over the pairs:

@@ -82,8 +82,8 @@ void shift_bias(DrumVae& model, const std::string& layer, int row, float by) {
 /// z_low no more than z_high[0]: the integral over the two on a grid.
 std::vector<double> integrated_nll(DrumVae& model, const Tensor& x) {
   const Inference inference(model);
-  const int n = 101;
-  const double width = 0.1;
+  const int n = 61;
+  const double width = 0.15;
   std::vector<float> high(n * n * kHigh), low(n * n * kLow);
   std::vector<double> weight(n * n);
   for (int i = 0; i < n * n; ++i) high[i * kHigh] = static_cast<float>((i / n - n / 2) * width);
@@ -162,7 +162,7 @@ TEST_SUITE("drum_measure") {
   TEST_CASE("the importance-weighted NLL is the integral over the latents") {
     Generator patterns(1, 2);
     const Patterns few = draw_patterns(1, patterns);
-    const Tensor x = to_tensor(few, Device::cpu);
+    const Tensor x = slice(to_tensor(few, Device::cpu), 0, 0, 3);
     for (const char* high_from : {"low", "features"}) {
       for (const char* prior : {"standard", "conditional"}) {
         CAPTURE(high_from);

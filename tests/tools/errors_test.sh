@@ -66,6 +66,17 @@ expect "names no model" "$ETUDE_BIN" sample font_gan --checkpoint "$work"/data/c
 cp "$work/short.safetensors" "$work/run/last.safetensors"
 expect "last.safetensors" "$ETUDE_BIN" train font_gan --resume "$work/run" --data "$work/data" --device cpu
 
+# Options of sample that only some models take.
+"$ETUDE_BIN" train drum_vae --preset smoke --set epochs=1 --device cpu --out "$work/drums" >/dev/null 2>"$work/err" || {
+  cat "$work/err"; exit 1; }
+drums=("$ETUDE_BIN" sample drum_vae --device cpu --checkpoint "$work/drums/best.safetensors" --out "$work/music")
+expect "style must be one of all|any|rock|jazz|hiphop|electronic|latin" "${drums[@]}" --style polka
+expect "name the first style with --style" "${drums[@]}" --blend rock
+expect "complexity = 0 is not in" "${drums[@]}" --complexity 0
+expect "--style does not apply" "$ETUDE_BIN" sample font_gan --checkpoint "$work/run/best.safetensors" --style jazz
+expect "a checkpoint of model font_gan, not of drum_vae" "$ETUDE_BIN" sample drum_vae --checkpoint "$work/run/best.safetensors"
+expect "etude data get groove" "$ETUDE_BIN" train drum_vae --set data=groove --data "$work/data" --out "$work/g"
+
 # Folders that cannot be written: a file in the way, no permission (root is above permissions), no space.
 # All commands make their folder alike; sample gets there without data and judge.
 sample=("$ETUDE_BIN" sample font_gan --device cpu --checkpoint "$work/run/best.safetensors")

@@ -21,12 +21,12 @@ interrupted() {
   kill -INT "$pid" || true
   timeout 120 tail --pid="$pid" --sleep-interval=0.1 -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" || status=$?
-  if [[ $status -ne 130 ]] || ! grep -q 'everything is saved, continue with: etude train font_gan --resume' "$work/err"; then
+  if [[ $status -ne 130 ]] || ! grep -q 'everything is saved, continue with: etude train drum_vae --resume' "$work/err"; then
     echo "exit code $status:"; cat "$work/err"; exit 1
   fi
 }
 
-interrupted "$ETUDE_BIN" train font_gan "${settings[@]}" --out "$work/run"
+interrupted "$ETUDE_BIN" train drum_vae "${settings[@]}" --out "$work/run"
 [[ -s "$work/run/last.safetensors" && -s "$work/run/log.jsonl" ]]
 before=$(wc -l <"$work/run/log.jsonl")
 read -r -a command <<<"$(sed -n 's/.*continue with: etude //p' "$work/err")"
