@@ -29,9 +29,9 @@ constexpr Measure kLikelihood[] = {
     {"seconds", "train_seconds", 0},
 };
 constexpr Measure kLatents[] = {
-    {"collapsed z_high", "collapsed_high", 0}, {"active z_high", "active_high", 0},
-    {"active z_low", "active_low", 0},         {"probe z_high %", "probe_high", 1, 100},
-    {"probe z_low %", "probe_low", 1, 100},    {"disentanglement", "disentanglement", 3},
+    {"collapsed", "collapsed_high", 0},   {"active high", "active_high", 0},
+    {"active low", "active_low", 0},      {"probe high %", "probe_high", 1, 100},
+    {"probe low %", "probe_low", 1, 100}, {"disentanglement", "disentanglement", 3},
 };
 constexpr Measure kDrawn[] = {
     {"diversity", "diversity", 3},

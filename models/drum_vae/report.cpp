@@ -84,8 +84,9 @@ void result_section(Report& page, const Strategies& strategies) {
       " of the test patterns, so not of the same ones as −ELBO; seconds are of training.");
   page.table(likelihood_table(strategies));
   page.text(
-      "collapsed: dimensions with less than 0.02 nats of KL, of 4. active: dimensions whose "
-      "posterior means vary by more than 0.01, of 4 and of 12. probe: accuracy of a linear "
+      "collapsed: dimensions of z_high with less than 0.02 nats of KL, of 4. active: dimensions "
+      "whose "
+      "posterior means vary by more than 0.01, of 4 and, of z_low, 12. probe: accuracy of a linear "
       "classifier of the style. disentanglement: variance of z_high's means between styles over "
       "that within them.");
   page.table(latent_table(strategies));

@@ -102,9 +102,11 @@ void transfer_section(Report& page, const std::vector<Strategy>& strategies) {
       "pattern by the cosine of z_high has the target style (style), kick Jaccard with the source "
       "is at least 0.8 (kick), and the correlation of the steps' energies at least 0.9 (energy); "
       "rhythm is kick and energy, success is all three.");
+  const double real = run.value("real_rhythm");
   page.text(
-      "The rule is close to unpassable: of " + number(run.value("real_pairs"), 0) +
-      " pairs of real patterns of one style only " + number(100 * run.value("real_rhythm"), 2) +
+      (real < 0.05 ? "The rule is close to unpassable: of " : "Of ") +
+      number(run.value("real_pairs"), 0) + " pairs of real patterns of one style " +
+      number(100 * real, 2) +
       " % meet its conditions on the rhythm, and a transfer has to change the style besides.");
   page.table(rule_table(strategies));
   if (exact) page.text("Report 000 tried five transfers.");

@@ -29,6 +29,10 @@ endif()
 if(ETUDE_SANITIZE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ETUDE_SANITIZE}>
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize-recover=all>)
+  if(ETUDE_SANITIZE MATCHES undefined)
+    # A null access crashes under the address sanitizer anyhow; the two take a tenth of the build.
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=null,vptr>)
+  endif()
   add_link_options(-fsanitize=${ETUDE_SANITIZE})
 endif()
 
