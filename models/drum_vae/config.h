@@ -12,17 +12,17 @@ namespace etude::drum_vae {
 struct Config {
   std::string data = "synthetic";
   std::int64_t seed = 1;
-  std::int64_t epochs = 400;
+  std::int64_t epochs = 300;
   std::int64_t batch = 32;
   double lr = 2e-3;
-  std::string lr_schedule = "constant";
+  std::string lr_schedule = "tail";
   double weight_decay = 0.01;
   double dropout = 0.1;
 
   std::string high_from = "features";
   std::string prior = "conditional";
   std::string beta = "warmup";
-  double free_bits = 0.035;
+  double free_bits = 0.032;
   double low_weight = 5;
   double input_noise = 0.04;
   double spread_penalty = 0.015;
@@ -48,7 +48,9 @@ struct Config {
     f("epochs", &epochs, "passes over the training patterns", 1);
     f("batch", &batch, "patterns per step", 1);
     f("lr", &lr, "learning rate", 0);
-    f.choice("lr_schedule", lr_schedule, "course of the learning rate", "constant|cosine");
+    f.choice("lr_schedule", lr_schedule,
+             "course of the learning rate; tail: constant, then a cosine over the last 30 %",
+             "constant|cosine|tail");
     f("weight_decay", &weight_decay, "of AdamW", 0);
     f("dropout", &dropout, "share of the hidden units left out", 0, 0.99);
     f.choice("high_from", high_from, "what z_high is encoded from", "low|features");

@@ -69,8 +69,10 @@ Vae::Vae(const Config& config, Device device)
 }
 
 Tensor Vae::step(const Tensor& x, double progress) {
-  optimize_.set_lr(config_.lr_schedule == "cosine" ? cosine_between(config_.lr, 0, progress)
-                                                   : config_.lr);
+  const double begin = config_.lr_schedule == "cosine" ? 0
+                       : config_.lr_schedule == "tail" ? 0.7
+                                                       : 1;
+  if (begin < 1) optimize_.set_lr(cosine_between(config_.lr, 0, (progress - begin) / (1 - begin)));
   const double temperature = config_.train_temperature ? temperature_at(progress) : 1;
   optimize_.zero_grad();
   const Elbo e = elbo(model_, x, noise_, temperature);
