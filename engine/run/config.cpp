@@ -118,11 +118,12 @@ std::vector<std::string> Fields::keys() const {
   return keys;
 }
 
-void Fields::set(const std::string& assignment) {
+void Fields::set(const std::string& assignment, const std::string& option) {
   const std::size_t equals = assignment.find('=');
-  require(equals != std::string::npos && equals > 0, "--set ", assignment, ": expected key=value");
+  require(equals != std::string::npos && equals > 0, option, " ", assignment,
+          ": expected key=value");
   const std::string value = assignment.substr(equals + 1);
-  const Field& field = find(assignment.substr(0, equals), "--set");
+  const Field& field = find(assignment.substr(0, equals), option);
   bool fits = true;
   if (auto* target = std::get_if<bool*>(&field.target)) {
     fits = value == "true" || value == "false";
@@ -134,9 +135,9 @@ void Fields::set(const std::string& assignment) {
   } else {
     *std::get<std::string*>(field.target) = value;
   }
-  require(fits, "--set ", assignment, ": ", field.key, " must be ",
+  require(fits, option, " ", assignment, ": ", field.key, " must be ",
           kTypeNames[field.target.index()]);
-  check(field, "--set");
+  check(field, option);
 }
 
 std::string Fields::to_toml() const {

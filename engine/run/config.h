@@ -30,8 +30,8 @@ class Fields {
   /// Assigns every key of a TOML document; `source` is its name in errors, which carry the line.
   void load_toml(const std::string& text, const std::string& source);
   std::vector<std::string> keys() const;
-  /// Assigns from "key=value" as on the command line.
-  void set(const std::string& assignment);
+  /// Assigns from "key=value" as on the command line, after `option`, which errors name.
+  void set(const std::string& assignment, const std::string& option = "--set");
   /// All settings as TOML, with the help as comments; load_toml reads it back exactly.
   std::string to_toml() const;
 

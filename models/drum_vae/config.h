@@ -72,7 +72,8 @@ struct Config {
     f("average", &average,
       "moving average of the weights, share kept every 10 steps, for evaluation (0: none)", 0, 1);
     f("train_temperature", &train_temperature,
-      "logits are divided by the annealed temperature in training too");
+      "logits are divided by a temperature, 2.0 falling to 0.5 over the run; it stays with the "
+      "model");
     f("eval_every", &eval_every, "epochs between evaluations", 1);
     f("checkpoint_every", &checkpoint_every, "steps between checkpoints", 1);
     f("strategies", &strategies, "of reproduce: the runs to compare, by commas");

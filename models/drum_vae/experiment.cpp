@@ -99,7 +99,7 @@ class DrumVaeExperiment : public Experiment {
 
   fs::path sample(const Options& options) const override {
     SampleConfig config;
-    for (const std::string& assignment : options.sets) config.all().set(assignment);
+    for (const std::string& assignment : options.sets) config.all().set(assignment, "etude sample");
     const std::unique_ptr<Vae> vae = load_vae(options.checkpoint, options.device);
     const fs::path folder = output_folder(options, name(), "sample");
     make_folder(folder);

@@ -290,9 +290,10 @@ PosteriorMeans posterior_means(DrumVae& model, const Tensor& x) {
   in_chunks(x, kChunk, [&](std::int64_t, const Tensor& rows) {
     Encoding e = model.encode(rows, noise);
     Tensor high = e.high.mean;
-    for (int i = 1; i < kMeanDraws; ++i) high = high + model.encode(rows, noise).high.mean;
+    const int draws = model.high_from_low() ? kMeanDraws : 1;
+    for (int i = 1; i < draws; ++i) high = high + model.encode(rows, noise).high.mean;
     const auto low = e.low.mean.to_vector<float>();
-    const auto mean_high = (high / kMeanDraws).to_vector<float>();
+    const auto mean_high = (high / draws).to_vector<float>();
     means.low.insert(means.low.end(), low.begin(), low.end());
     means.high.insert(means.high.end(), mean_high.begin(), mean_high.end());
   });

@@ -37,8 +37,10 @@ DrumVae::DrumVae(const Config& config, Generator& dropout, Init init)
           add_buffer("style_mean", Tensor::zeros({kStyles, kHigh}, init.dtype, init.device))),
       style_deviation(add_buffer("style_deviation",
                                  Tensor::full({kStyles, kHigh}, 1, init.dtype, init.device))),
+      logit_scale(add_buffer("logit_scale", Tensor::full({1}, 1, init.dtype, init.device))),
       high_from_low_(config.high_from == "low"),
       conditional_(config.prior == "conditional"),
+      scaled_(config.train_temperature),
       dropout_rate_(config.dropout),
       input_noise_(config.input_noise),
       dropout_(dropout),
@@ -91,7 +93,8 @@ Tensor DrumVae::decode(const Tensor& z_low, const Tensor& z_high) {
   Tensor h = drop(relu(up1_(concat({z_low, z_high}, 1))));
   h = relu(up3_(drop(relu(up2_(h)))));
   h = unpool2_(unpool1_(reshape(h, {batch, 128, 4}), 0), 0);
-  return transpose(out_(h));
+  const Tensor logits = transpose(out_(h));
+  return scaled_ ? logits * logit_scale : logits;
 }
 
 Normal DrumVae::standard(std::int64_t rows, std::int64_t dims, Device device) {
@@ -104,9 +107,9 @@ Normal DrumVae::prior_low(const Tensor& z_high) {
   return split(prior2_(relu(prior1_(z_high))));
 }
 
-Elbo elbo(DrumVae& model, const Tensor& x, Generator& noise, double temperature) {
+Elbo elbo(DrumVae& model, const Tensor& x, Generator& noise) {
   const Encoding e = model.encode(x, noise);
-  const Tensor logits = affine(model.decode(e.z_low, e.z_high), 1 / temperature, 0);
+  const Tensor logits = model.decode(e.z_low, e.z_high);
   return {
       .logits = logits,
       .reconstruction =

@@ -45,12 +45,17 @@ class DrumVae : public Module {
   /// Where the styles lie in z_high, for drawing from one: mean and standard deviation of the
   /// training patterns' z_high, set by learn_styles(). [5, 4], saved with the network.
   Tensor style_mean, style_deviation;
+  /// [1], saved with the network: what the decoder's logits are multiplied by, 1 over the annealed
+  /// temperature where the settings train with one.
+  Tensor logit_scale;
+  /// Whether z_high is encoded from the drawn z_low.
+  bool high_from_low() const { return high_from_low_; }
 
  private:
   Tensor features(const Tensor& x);
   Tensor drop(const Tensor& x);
 
-  bool high_from_low_, conditional_;
+  bool high_from_low_, conditional_, scaled_;
   double dropout_rate_, input_noise_;
   Generator& dropout_;
   Conv1d conv1_, conv2_, conv3_;
@@ -68,6 +73,6 @@ struct Elbo {
   Tensor reconstruction;   // [], -log p(x | z)
   Tensor kl_low, kl_high;  // [12], [4]: by dimension
 };
-Elbo elbo(DrumVae& model, const Tensor& x, Generator& noise, double temperature = 1);
+Elbo elbo(DrumVae& model, const Tensor& x, Generator& noise);
 
 }  // namespace etude::drum_vae

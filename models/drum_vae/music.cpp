@@ -58,7 +58,7 @@ std::vector<std::uint8_t> to_midi(std::span<const Pattern> bars, const MusicOpti
   require(num_bars <= kMaxBars && num_bars * times <= kMaxBars, "to_midi: ", num_bars, " x ", times,
           " bars are more than ", kMaxBars);
 
-  Generator generator(seed, 1);
+  Generator generator(seed, 2);  // 1 draws patterns (samples.cpp)
   midi::Score score{.division = {.ticks = kTicksPerQuarter},
                     .end = static_cast<std::uint32_t>(num_bars * times * kBarTicks)};
   score.tempos = {

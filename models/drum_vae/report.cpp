@@ -39,7 +39,8 @@ std::string collapse_sentence(const Strategies& strategies) {
   say("in all of its dimensions with ", all);
   say("in some of them with ", some);
   say("in none with ", none);
-  return " The KL of z_high falls below 0.02 nats " + text + ".";
+  return " The KL of z_high falls below 0.02 nats " + text +
+         ". (Free bits hold a KL up that need not say anything: see the active units.)";
 }
 
 std::string summary_text(const Strategies& strategies, const std::vector<RunResult>& runs) {
@@ -149,7 +150,7 @@ void data_section(Report& page, const RunResult& run, const Json& summary) {
             number(run.value("validation_patterns"), 0) + " validation and " +
             number(run.value("test_patterns"), 0) +
             " test patterns. The checkpoint with the least −ELBO on the validation patterns is "
-            "measured on the test patterns.");
+            "measured on the test patterns (of Groove the two are the same patterns).");
 }
 
 fs::path write_page(const fs::path& folder, Json summary) {

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kSteps10 = 10;  // of an interpolation
+constexpr std::int64_t kInterpolationSteps = 10;
 constexpr std::uint64_t kFigureSeed = 10;
 
 /// Rows 0 to steps - 1 on the line from a to b, [1, D] each: [steps, D].
@@ -72,11 +72,11 @@ void write_low_interpolation(DrumVae& model, const Patterns& test, const fs::pat
     Generator noise(kFigureSeed, 2);
     const Encoding e = model.encode(to_tensor(pair, device), noise);
     const auto row = [](const Tensor& t, int i) { return contiguous(slice(t, 0, i, i + 1)); };
-    const Tensor z_low = line(row(e.low.mean, 0), row(e.low.mean, 1), kSteps10);
-    const Tensor z_high = contiguous(expand(row(e.high.mean, 0), {kSteps10, kHigh}));
+    const Tensor z_low = line(row(e.low.mean, 0), row(e.low.mean, 1), kInterpolationSteps);
+    const Tensor z_high = contiguous(expand(row(e.high.mean, 0), {kInterpolationSteps, kHigh}));
     rows.push_back(model.decode(z_low, z_high));
   }
-  write_probabilities(file, concat(rows, 0), kSteps10);
+  write_probabilities(file, concat(rows, 0), kInterpolationSteps);
 }
 
 void write_embedding(DrumVae& model, const Patterns& test, const fs::path& file, Device device) {
@@ -173,20 +173,23 @@ void write_figures(DrumVae& model, const Patterns& test, const fs::path& folder,
   write_sweep(model, folder / "sweep.png", device);
   std::vector<Tensor> rows;
   for (int style = 0; style < kStyles; ++style) {
-    rows.push_back(blend(model, style, (style + 1) % kStyles, kSteps10, random));
+    rows.push_back(blend(model, style, (style + 1) % kStyles, kInterpolationSteps, random));
   }
-  write_probabilities(folder / "interpolation-high.png", concat(rows, 0), kSteps10);
+  write_probabilities(folder / "interpolation-high.png", concat(rows, 0), kInterpolationSteps);
   write_low_interpolation(model, test, folder / "interpolation-low.png", device);
-  write_music(
-      folder, "blend-jazz-rock",
-      to_patterns(blend(model, style_number("jazz"), style_number("rock"), kSteps10, random)), {});
-  const Tensor logits = decode_high(model, draw_high(model, -1, kSteps10, random), random);
+  write_music(folder, "blend-jazz-rock",
+              to_patterns(blend(model, style_number("jazz"), style_number("rock"),
+                                kInterpolationSteps, random)),
+              {});
+  const Tensor logits =
+      decode_high(model, draw_high(model, -1, kInterpolationSteps, random), random);
   std::vector<Pattern> complexities;
   for (const double complexity : {0.5, 1.0, 1.5}) {
     const auto row = to_patterns(logits, {.complexity = complexity});
     complexities.insert(complexities.end(), row.begin(), row.end());
   }
-  write_png(folder / "complexity.png", piano_roll(complexities, {.columns = kSteps10, .cell = 5}));
+  write_png(folder / "complexity.png",
+            piano_roll(complexities, {.columns = kInterpolationSteps, .cell = 5}));
   write_embedding(model, test, folder / "embedding.json", device);
 }
 

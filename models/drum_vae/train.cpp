@@ -73,9 +73,12 @@ Tensor Vae::step(const Tensor& x, double progress) {
                        : config_.lr_schedule == "tail" ? 0.7
                                                        : 1;
   if (begin < 1) optimize_.set_lr(cosine_between(config_.lr, 0, (progress - begin) / (1 - begin)));
-  const double temperature = config_.train_temperature ? temperature_at(progress) : 1;
+  if (config_.train_temperature) {
+    model_.logit_scale.fill_(1 / temperature_at(progress));
+    model().logit_scale.copy_(model_.logit_scale);
+  }
   optimize_.zero_grad();
-  const Elbo e = elbo(model_, x, noise_, temperature);
+  const Elbo e = elbo(model_, x, noise_);
   const Tensor low = sum(e.kl_low), high = sum(e.kl_high);
   // Below the free bits a dimension's mean KL over the batch has no gradient (Kingma et al. 2016,
   // section C.8).
@@ -227,9 +230,9 @@ class Run {
     char text[64];
     std::snprintf(text, sizeof text, "-ELBO %.2f  KL high %.2f", e.negative_elbo(), e.high());
     status_ = text;
+    learn_styles(vae_.model(), patterns_, device_);
     if (e.negative_elbo() >= best_) return;
     best_ = e.negative_elbo();
-    learn_styles(vae_.model(), patterns_, device_);
     save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
       s.number("epoch", epoch);
       vae_.model().state(s, "model");
