@@ -83,6 +83,17 @@ run 2 "list and get NAME, not fetch" "$ETUDE_BIN" data fetch
 run 2 "unexpected more" "$ETUDE_BIN" data get tiny more
 run 2 "--seed does not apply" "$ETUDE_BIN" data list --seed 1
 
+# A set without an archive to download: what to do, and the files are verified.
+printf 'content = "two files"\nlicence = "CC0"\npage = "http://127.0.0.1/"\nby_hand = "save both files"\n' >"$work/sets/tiny.toml"
+fresh
+get 2 "from http://127.0.0.1/ save both files, to $work/data/tiny, then the same command verifies"
+only ''
+mkdir "$work/data/tiny" && cp -r "$work/tiny/." "$work/data/tiny"
+get 0 "2 files verified"
+echo 'url = "http://127.0.0.1/tiny.zip"' >>"$work/sets/tiny.toml"
+get 2 "either url or by_hand must be given"
+use http://127.0.0.1:9/tiny.zip
+
 # From the mirror.
 fresh
 export ETUDE_DATA_MIRROR=$work/mirror

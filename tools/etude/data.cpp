@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct DataSet {
-  std::string name, content, licence, page, url;
+  std::string name, content, licence, page, url, by_hand;
   std::vector<DataFile> files;
 };
 
@@ -39,9 +39,11 @@ DataSet parse_data_set(const std::string& name, const std::string& toml, const s
   fields("licence", &set.licence, "its short name");
   fields("page", &set.page, "where a reader finds it");
   fields("url", &set.url, "of the official .zip, .tar.gz or .tar.xz");
+  fields("by_hand", &set.by_hand, "where there is none: how to get the files from the page");
   fields.load_toml(toml, source + ".toml");
-  require(!set.content.empty() && !set.licence.empty() && !set.page.empty() && !set.url.empty(),
-          source, ".toml: content, licence, page and url must be given");
+  require(!set.content.empty() && !set.licence.empty() && !set.page.empty() &&
+              set.url.empty() != set.by_hand.empty(),
+          source, ".toml: content, licence, page and either url or by_hand must be given");
   set.files = parse_manifest(sha256, source + ".sha256");
   return set;
 }
@@ -137,6 +139,11 @@ void fetch(const DataSet& set, const fs::path& data_dir) {
   };
   if (const auto mirror = mirrored(set)) {
     install(set, *mirror, data_dir);
+  } else if (set.url.empty()) {
+    fail("etude data get ", set.name, ": it is published without an archive to download; from ",
+         set.page, " ", set.by_hand, ", to ", (data_dir / set.name).string(),
+         ", then the same command verifies them. ETUDE_DATA_MIRROR names a folder with ", set.name,
+         ".tar.xz to use instead");
   } else {
     if (!fs::exists(archive)) download(set.url, archive, set.name);
     try {

@@ -17,6 +17,7 @@
 #include "tools/etude/bench.h"
 #include "tools/etude/data.h"
 #include "tools/etude/kernel_bench.h"
+#include "tools/etude/tokenize.h"
 
 namespace etude {
 namespace {
@@ -27,6 +28,9 @@ constexpr const char* kUsage =
   etude info                         what this build has and runs on
   etude data list                    the data sets that can be fetched
   etude data get NAME                fetch and verify one, from ETUDE_DATA_MIRROR if that folder has it
+  etude tokenize FILE.mid            its ids as text: --tokenizer performance, --set
+                                     carry_residual=true, --out FILE.ids (else standard output)
+  etude detokenize FILE.ids --out F  the MIDI file of such a text
   etude train MODEL                  one run: --preset smoke|quick|full, --set key=value (repeatable)
   etude train MODEL --resume RUN     continue an interrupted run
   etude sample MODEL --checkpoint F  new samples from a trained model; more options by model, see
@@ -65,6 +69,8 @@ Device parse_device(const std::string& name) {
 const std::map<std::string, std::set<std::string>> kCommandOptions = {
     {"info", {}},
     {"data", {"--data"}},
+    {"tokenize", {"--tokenizer", "--set", "--out"}},
+    {"detokenize", {"--out"}},
     {"train", {"--preset", "--set", "--seed", "--device", "--out", "--data", "--resume"}},
     {"sample", {"--checkpoint", "--seed", "--device", "--out"}},
     {"eval", {"--checkpoint", "--seed", "--device", "--out", "--data"}},
@@ -82,9 +88,10 @@ std::vector<std::string> sample_options(const Experiment& experiment) {
 }
 
 std::vector<std::string> known_options() {
-  std::vector<std::string> known = {"--preset", "--set",        "--seed", "--device", "--out",
-                                    "--resume", "--checkpoint", "--data", "--steps",  "--networks",
-                                    "--json",   "--rung",       "--case", "--against"};
+  std::vector<std::string> known = {"--preset", "--set",      "--seed",       "--device",
+                                    "--out",    "--resume",   "--checkpoint", "--data",
+                                    "--steps",  "--networks", "--json",       "--rung",
+                                    "--case",   "--against",  "--tokenizer"};
   for (const Experiment* experiment : experiments()) {
     for (const std::string& option : sample_options(*experiment)) {
       if (std::ranges::find(known, option) == known.end()) known.push_back(option);
@@ -173,6 +180,15 @@ int run(int argc, char** argv) {
             arguments.words[1]);
     no_more_than(get ? 3 : 2);
     get ? get_data(word(2, "NAME"), options.data_dir) : list_data(options.data_dir);
+  } else if (command == "tokenize") {
+    no_more_than(2);
+    tokenize(word(1, "FILE.mid"), arguments.value("--tokenizer", "performance"), options.sets,
+             options.out);
+  } else if (command == "detokenize") {
+    no_more_than(2);
+    const std::string& ids = word(1, "FILE.ids");
+    require(!options.out.empty(), "etude detokenize: say which MIDI file to write with --out FILE");
+    detokenize(ids, options.out);
   } else if (command == "train") {
     no_more_than(2);
     std::cout << find_experiment(word(1, "MODEL")).train(options).string() << std::endl;

@@ -1,0 +1,100 @@
+// The tokenizer `performance` with any ids, any file, and recorded performances; the rules are in
+// performance_test.cpp.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+
+#include "tests/tokenizers/midi_bytes.h"
+#include "tests/tokenizers/performance_properties.h"
+
+using namespace etude;
+namespace fs = std::filesystem;
+
+namespace {
+
+Ids random_ids(std::mt19937& random) {
+  Ids ids(random() % 400);
+  for (std::int32_t& id : ids) id = static_cast<std::int32_t>(random() % 240);
+  return ids;
+}
+
+/// The set's folder: in data/, or unpacked from the mirror to `scratch`; empty if it is nowhere.
+fs::path data_set(const std::string& name, const fs::path& scratch) {
+  if (fs::exists("data/" + name)) return "data/" + name;
+  const char* mirror = std::getenv("ETUDE_DATA_MIRROR");
+  const fs::path archive = fs::path(mirror ? mirror : "") / (name + ".tar.xz");
+  if (!mirror || !fs::exists(archive)) return {};
+  fs::create_directories(scratch);
+  const std::string command = "tar -xJf '" + archive.string() + "' -C '" + scratch.string() + "'";
+  REQUIRE(std::system(command.c_str()) == 0);
+  return scratch;
+}
+
+struct Scratch {
+  fs::path path =
+      fs::temp_directory_path() / ("performance_test_" + std::to_string(std::random_device{}()));
+  ~Scratch() { fs::remove_all(path); }
+};
+
+}  // namespace
+
+TEST_CASE("performance: any ids are decoded, and rounds through ids keep notes and time") {
+  std::mt19937 random(1);
+  for (int i = 0; i < 300; ++i) {
+    const bool carry_residual = i % 2 == 1;
+    const PerformanceTokenizer tokenizer({carry_residual});
+    Ids ids = random_ids(random);
+    for (int round = 0; round < 3; ++round) {
+      check_decoding(ids, carry_residual);
+      ids = tokenizer.encode(tokenizer.decode(ids));
+    }
+  }
+}
+
+TEST_CASE("performance: any MIDI file is encoded or refused") {
+  std::mt19937 random(2);
+  for (int i = 0; i < 1000; ++i) {
+    midi::Bytes bytes = midi::rich_file();  // of drums
+    if (i % 4 != 0)
+      bytes = midi::serialise(midi::to_file(PerformanceTokenizer().decode(random_ids(random))));
+    for (std::uint32_t n = random() % 4; n > 0; --n)
+      bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
+    try {
+      check_performance(bytes);
+    } catch (const std::exception& problem) {
+      FAIL("mutation ", i, ": ", problem.what());
+    }
+  }
+}
+
+TEST_CASE("performance: recorded performances") {
+  for (const std::string name : {"smd", "giantmidi_eval"}) {
+    const Scratch scratch;
+    const fs::path folder = data_set(name, scratch.path);
+    if (folder.empty()) {
+      MESSAGE("skipped: there is no data/", name, " (etude data get ", name,
+              "), nor ETUDE_DATA_MIRROR");
+      continue;
+    }
+    int num_files = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (entry.path().extension() != ".mid") continue;
+      const midi::Score score = midi::score(midi::read(entry.path()));
+      for (const bool carry_residual : {false, true}) {
+        check_encoding(score, carry_residual);
+        check_decoding(PerformanceTokenizer({carry_residual}).encode(score), carry_residual);
+      }
+      ++num_files;
+    }
+    CHECK(num_files == (name == "smd" ? 50 : 52));
+    if (name == "giantmidi_eval") continue;
+    // The counts are those of an independent reading of the file.
+    const midi::Score fugue =
+        midi::score(midi::read(folder / "Bach_BWV888-01_008_20110315-SMD.mid"));
+    CHECK(fugue.notes.size() == 689);
+    CHECK(PerformanceTokenizer().encode(fugue).size() == 3300);
+    CHECK(PerformanceTokenizer({.carry_residual = true}).encode(fugue).size() == 3396);
+  }
+}
