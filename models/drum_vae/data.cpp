@@ -90,6 +90,7 @@ DrumData load_drum_data(const std::string& name, const fs::path& data_dir) {
     data.train = std::move(groove.train);
     data.validation = data.test = std::move(groove.validation);
     data.notes = std::move(groove.notes);
+    data.notes.emplace_back("Validation and test are the same patterns, the held-out drummers'.");
   } else {
     require(name == "synthetic" || name == "ee641", "unknown patterns ", name,
             "; there are synthetic, ee641, groove");

@@ -150,7 +150,7 @@ void data_section(Report& page, const RunResult& run, const Json& summary) {
             number(run.value("validation_patterns"), 0) + " validation and " +
             number(run.value("test_patterns"), 0) +
             " test patterns. The checkpoint with the least −ELBO on the validation patterns is "
-            "measured on the test patterns (of Groove the two are the same patterns).");
+            "measured on the test patterns.");
 }
 
 fs::path write_page(const fs::path& folder, Json summary) {
