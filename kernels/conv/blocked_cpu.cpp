@@ -8,7 +8,7 @@
 #include "kernels/conv/blocked_cpu.h"
 
 #include "kernels/conv/blocked_layout_cpu.h"
-#include "kernels/conv/panel_cpu.h"
+#include "kernels/core/panel_cpu.h"
 
 namespace etude::cpu::blocked {
 namespace {

@@ -4,7 +4,7 @@
 // kLanes channels; the last one of a group is filled up with zeros. The conversions share their
 // work among the threads of the parallel region around them.
 
-#include "kernels/conv/tile_cpu.h"
+#include "kernels/core/tile_cpu.h"
 
 namespace etude::cpu::blocked {
 

@@ -5,7 +5,7 @@
 
 #include "kernels/conv/columns_cpu.h"
 
-#include "kernels/conv/vector_cpu.h"
+#include "kernels/core/vector_cpu.h"
 #include "kernels/matmul/matmul.h"
 
 namespace etude::cpu::columns {

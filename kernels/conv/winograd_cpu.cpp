@@ -7,8 +7,8 @@
 
 #include "kernels/conv/blocked_cpu.h"
 #include "kernels/conv/blocked_layout_cpu.h"
-#include "kernels/conv/panel_cpu.h"
 #include "kernels/conv/winograd_axis_cpu.h"
+#include "kernels/core/panel_cpu.h"
 
 namespace etude::cpu::winograd {
 namespace {

@@ -1,11 +1,11 @@
 #pragma once
-// The innermost loops of the blocked convolution: a tile of sums in registers, and the transposes
-// between the user's layout and the blocked one.
+// The innermost loops of products whose operands are blocked into vectors: a tile of sums in
+// registers, and the transposes between the user's layout and the blocked one.
 
 #include <algorithm>
 #include <utility>
 
-#include "kernels/conv/vector_cpu.h"
+#include "kernels/core/vector_cpu.h"
 
 namespace etude::cpu {
 

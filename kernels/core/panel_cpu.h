@@ -2,7 +2,7 @@
 // The loops around the register tile of tile_cpu.h: how the columns of a product are split, and its
 // depth collected piece by piece.
 
-#include "kernels/conv/tile_cpu.h"
+#include "kernels/core/tile_cpu.h"
 
 namespace etude::cpu {
 
