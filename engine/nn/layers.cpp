@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/shape.h"
@@ -100,6 +101,34 @@ BatchNorm::BatchNorm(Module& parent, const std::string& name, std::int64_t chann
 Tensor BatchNorm::operator()(const Tensor& x, double slope) {
   return batch_norm(x, gamma, beta, running_mean, running_var,
                     {.training = training(), .slope = slope});
+}
+
+Embedding::Embedding(Module& parent, const std::string& name, const Options& o, Init init)
+    : Module(parent, name) {
+  weight = add_parameter("weight",
+                         normal(init.generator, {o.num, o.dim}, 0, 1, init.dtype, init.device));
+}
+
+Tensor Embedding::operator()(const Tensor& ids) const { return embedding(weight, ids); }
+
+Lstm::Lstm(Module& parent, const std::string& name, const Options& o, Init init)
+    : Module(parent, name), dropout_(o.dropout) {
+  const double bound = 1 / std::sqrt(static_cast<double>(o.hidden));
+  const auto draw = [&](const Dims& shape) { return uniform_within(bound, shape, init); };
+  for (std::int64_t l = 0; l < o.layers; ++l) {
+    const std::string suffix = "_" + std::to_string(l);
+    const std::int64_t gates = 4 * o.hidden;
+    LstmWeights w;
+    w.w_ih = add_parameter("w_ih" + suffix, draw({gates, l == 0 ? o.in : o.hidden}));
+    w.w_hh = add_parameter("w_hh" + suffix, draw({gates, o.hidden}));
+    w.bias = add_parameter("bias" + suffix, draw({gates}) + draw({gates}));
+    weights.push_back(std::move(w));
+  }
+}
+
+LstmResult Lstm::operator()(const Tensor& x, LstmOptions options) const {
+  options.dropout = training() ? dropout_ : 0;
+  return lstm(x, weights, options);
 }
 
 }  // namespace etude

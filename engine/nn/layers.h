@@ -5,6 +5,7 @@
 
 #include "engine/nn/module.h"
 #include "engine/ops/conv.h"
+#include "engine/ops/lstm.h"
 
 namespace etude {
 
@@ -78,6 +79,35 @@ class BatchNorm : public Module {
   Tensor operator()(const Tensor& x, double slope = 1);
 
   Tensor gamma, beta, running_mean, running_var;  // [channels]
+};
+
+/// Numbers [..], i32 in [0, num) -> [.., dim]: rows of a table. Initially N(0, 1), as PyTorch's.
+class Embedding : public Module {
+ public:
+  struct Options {
+    std::int64_t num, dim;
+  };
+  Embedding(Module& parent, const std::string& name, const Options& options, Init init);
+  Tensor operator()(const Tensor& ids) const;
+
+  Tensor weight;  // [num, dim]
+};
+
+/// [T, B, in] -> [T, B, hidden]: layers of long short-term memory with dropout between them, in
+/// training. Initial weights as PyTorch's: uniform within 1 / sqrt(hidden), the bias a sum of two.
+class Lstm : public Module {
+ public:
+  struct Options {
+    std::int64_t in, hidden, layers = 1;
+    double dropout = 0;
+  };
+  Lstm(Module& parent, const std::string& name, const Options& options, Init init);
+  /// `options` as of lstm(), but dropout, which is the module's.
+  LstmResult operator()(const Tensor& x, LstmOptions options = {}) const;
+
+  std::vector<LstmWeights> weights;  // per layer l: parameters w_ih_l, w_hh_l, bias_l
+ private:
+  double dropout_;
 };
 
 }  // namespace etude

@@ -7,6 +7,8 @@
 #include "engine/nn/layers.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
+#include "engine/ops/lstm.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/reduce.h"
@@ -227,6 +229,56 @@ TEST_SUITE("gradcheck") {
          },
          {random_input({2, 3, 2}, 10)}},
         {"cast", [](In x) { return cast(square(x[0]), DType::f64); }, {x2}},
+    });
+  }
+
+  TEST_CASE("embedding: ids that repeat, of any shape") {
+    const Tensor w = random_input({5, 3}, 1), row = random_input({3}, 2);
+    const Tensor ids = Tensor::from(std::vector<std::int32_t>{4, 0, 4, 4, 2, 0}, {2, 3});
+    check_cases({
+        {"embedding", [=](In x) { return embedding(x[0], ids); }, {w}},
+        {"embedding of a function",
+         [=](In x) { return square(embedding(tanh(x[0]), ids)) * x[1]; },
+         {w, row}},
+        {"embedding of a transposed table",
+         [=](In x) { return square(embedding(transpose(x[0]), slice(ids, 1, 1, 2))); },
+         {random_input({3, 5}, 3)}},
+    });
+  }
+
+  TEST_CASE("long short-term memory: layers, states, lengths, dropout") {
+    const std::vector<Tensor> inputs{
+        random_input({3, 2, 3}, 1), random_input({8, 3}, 2),    random_input({8, 2}, 3),
+        random_input({8}, 4),       random_input({8, 2}, 5),    random_input({8, 2}, 6),
+        random_input({8}, 7),       random_input({2, 2, 2}, 8), random_input({2, 2, 2}, 9)};
+    const auto all_outputs = [](const LstmResult& r) { return concat({r.y, r.end.h, r.end.c}, 0); };
+    const auto two_layers = [=](In x, LstmOptions options) {
+      options.start = {x[7], x[8]};
+      return all_outputs(
+          lstm(x[0], std::vector<LstmWeights>{{x[1], x[2], x[3]}, {x[4], x[5], x[6]}}, options));
+    };
+    const Tensor lengths = Tensor::from(std::vector<std::int32_t>{2, 0}, {2});
+    check_cases({
+        {"lstm",
+         [=](In x) {
+           return all_outputs(lstm(x[0], std::vector<LstmWeights>{{x[1], x[2], x[3]}}));
+         },
+         {inputs.begin(), inputs.begin() + 4}},
+        {"lstm of dependent inputs",
+         [=](In x) {
+           const Tensor h = tanh(slice(x[0], 0, 0, 1));
+           return all_outputs(lstm(x[0], std::vector<LstmWeights>{{x[1], x[2], x[3]}},
+                                   {.start = {slice(h, 2, 0, 2), slice(h, 2, 1, 3)}}));
+         },
+         {inputs.begin(), inputs.begin() + 4}},
+        {"lstm, two layers", [=](In x) { return two_layers(x, {}); }, inputs},
+        {"lstm, lengths", [=](In x) { return two_layers(x, {.lengths = lengths}); }, inputs},
+        {"lstm, dropout",
+         [=](In x) {
+           Generator same(5, 7);
+           return two_layers(x, {.dropout = 0.4, .generator = &same});
+         },
+         inputs},
     });
   }
 

@@ -4,6 +4,7 @@
 
 #include "engine/nn/layers.h"
 #include "engine/ops/elementwise.h"
+#include "engine/ops/embedding.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
@@ -98,6 +99,69 @@ TEST_SUITE("nn") {
     adam.step();
     CHECK(net.b.to_vector<float>() == std::vector<float>{1, 1});
     CHECK(net.a.to_vector<float>()[0] < 1);
+  }
+
+  TEST_CASE(
+      "an embedding takes rows of its weight, and only those get a gradient, on both devices") {
+    for (Device device : {Device::cpu, Device::gpu}) {
+      Generator random(8, 1);
+      Module root;
+      Embedding embed(root, "embed", {.num = 40, .dim = 25},
+                      {.generator = random, .device = device});
+      CHECK(root.parameters()[0].first == "embed.weight");
+      CHECK(embed.weight.shape() == Dims{40, 25});
+      const auto weight = embed.weight.to_vector<float>();
+      double square = 0;
+      for (float w : weight) square += w * w;
+      CHECK(square / 1000 == doctest::Approx(1).epsilon(0.15));  // 3.4 standard errors
+      const Tensor ids = Tensor::from(std::vector<std::int32_t>{3, 39, 3, 40}, {2, 2}, device);
+      const Tensor y = embed(ids);
+      CHECK(y.shape() == Dims{2, 2, 25});
+      const auto rows = y.to_vector<float>();
+      CHECK(std::vector<float>(rows.begin(), rows.begin() + 25) ==
+            std::vector<float>(weight.begin() + 75, weight.begin() + 100));
+      CHECK(std::isnan(rows.back()));
+      backward(sum(y));
+      const auto dw = embed.weight.grad().to_vector<float>();
+      for (std::size_t i = 0; i < dw.size(); ++i) {
+        const std::size_t row = i / 25;
+        CHECK(dw[i] == (row == 3 ? 2 : row == 39 ? 1 : 0));
+      }
+      CHECK_THROWS_WITH_AS(embed(y), "embedding: ids must be i32, not f32", Error);
+      CHECK_THROWS_WITH_AS(embedding(ids, ids), "embedding: dtype i32 is not supported here",
+                           Error);
+    }
+  }
+
+  TEST_CASE("an LSTM in one run, step by step with its state, and on both devices") {
+    std::vector<std::vector<float>> results;
+    for (Device device : {Device::cpu, Device::gpu}) {
+      Generator random(4, 1);
+      Module root;
+      Lstm layers(root, "lstm", {.in = 3, .hidden = 5, .layers = 2, .dropout = 0.5},
+                  {.generator = random, .device = device});
+      CHECK(root.num_parameters() == 4 * 5 * (3 + 5 + 1) + 4 * 5 * (5 + 5 + 1));
+      CHECK(root.parameters()[3].first == "lstm.w_ih_1");
+      const Tensor x = uniform(random, {4, 1, 3}, -1, 1, DType::f32, device);
+      CHECK_THROWS_WITH_AS(layers(x), "lstm: dropout 0.5 needs a generator", Error);
+      root.train(false);
+      const NoGrad none;
+      const LstmResult whole = layers(x);
+      LstmState state;
+      for (std::int64_t t = 0; t < 4; ++t) {
+        const LstmResult step = layers(slice(x, 0, t, t + 1), {.start = state});
+        state = step.end;
+        const auto expected = slice(whole.y, 0, t, t + 1).to_vector<float>();
+        const auto actual = step.y.to_vector<float>();
+        for (std::size_t i = 0; i < actual.size(); ++i) {
+          CHECK(actual[i] == doctest::Approx(expected[i]).epsilon(1e-5));
+        }
+      }
+      results.push_back(whole.y.to_vector<float>());
+    }
+    for (std::size_t i = 0; i < results[0].size(); ++i) {
+      CHECK(results[0][i] == doctest::Approx(results[1][i]).epsilon(1e-5));
+    }
   }
 
   TEST_CASE("schedules meet their corner points") {

@@ -93,6 +93,52 @@ class Operations:
         return lambda: torch.autograd.grad(loss, x, dloss, retain_graph=True)
 
     @staticmethod
+    def layer(x, w_ih, w_hh, bias, h0, c0):
+        """y, h and c of the last step; in training, as the kernels keep what the gradient needs."""
+        states = [s.to(x.dtype).unsqueeze(0) for s in (h0, c0)]
+        weights = [w_ih, w_hh, bias, torch.zeros_like(bias)]
+        with torch.enable_grad():
+            return torch.lstm(x, states, weights, True, 1, 0.0, True, False, False)
+
+    def lstm(self, n, *operands):
+        inputs = [t.requires_grad_() for t in operands[:6]]
+        return lambda: self.layer(*inputs)
+
+    def lstm_grad(self, n, *operands):
+        inputs = [t.requires_grad_() for t in operands[:6]]
+        results = self.layer(*inputs)
+        grads = [d.to(r.dtype).view_as(r) for d, r in zip(operands[9:12], results)]
+        return lambda: torch.autograd.grad(results, inputs, grads, retain_graph=True,
+                                           allow_unused=True)  # on the CPU h0 and c0 are
+
+    def embedding(self, n, ids, w, y):
+        return lambda: F.embedding(ids, w)
+
+    def embedding_grad(self, n, ids, dy, dw):
+        return lambda: aten.embedding_dense_backward(dy, ids, int(n["rows"]), -1, False)
+
+    def sample(self, n, logits, history, token, log_prob, flag):
+        penalty, top_k, top_p = n["repetition_penalty"], int(n["top_k"]), n["top_p"]
+
+        def call():
+            x, index = logits, None
+            if history.shape[1]:
+                seen = x.gather(1, history)
+                x = x.scatter(1, history, torch.where(seen > 0, seen / penalty, seen * penalty))
+            if top_k:
+                x, index = torch.topk(x, top_k)  # from here on k columns, in descending order
+            elif top_p < 1:
+                x, index = torch.sort(x, descending=True)
+            p = torch.softmax(x / n["temperature"], 1)
+            if top_p < 1:
+                p = p.masked_fill(p.cumsum(1) - p >= top_p, 0)
+                p /= p.sum(1, keepdim=True)
+            drawn = torch.multinomial(p, 1)
+            return drawn if index is None else index.gather(1, drawn), p.gather(1, drawn).log()
+
+        return call
+
+    @staticmethod
     def normalised(n, x, gamma, beta, running_mean, running_var, training):
         y = F.batch_norm(x, running_mean, running_var, gamma, beta, training, n["momentum"],
                          n["eps"])

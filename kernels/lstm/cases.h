@@ -1,0 +1,51 @@
+#pragma once
+// One list of cases for the tests and the bench.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace etude::lstm_cases {
+
+struct Case {
+  std::int64_t T, B, I, H;
+  bool lengths = false;  // sequences of different lengths, some empty
+  double scale = 1;      // x and the states are uniform within it
+
+  std::string name() const {
+    return std::to_string(T) + "x" + std::to_string(B) + "x" + std::to_string(I) + " H " +
+           std::to_string(H) + (lengths ? " lengths" : "");
+  }
+};
+
+/// H up to 32 fits the 8 resident blocks of the host runtime with 4 units each. 4 H = 128 and
+/// B > 64 give the persistent rung several steps along the depth, and several tiles of sequences.
+inline std::vector<Case> tests() {
+  return {{1, 1, 1, 1},
+          {1, 1, 7, 33},
+          {1, 3, 5, 37, true},
+          {3, 2, 5, 4},
+          {4, 3, 3, 7, true},
+          {5, 2, 1, 9, true},
+          {2, 70, 2, 6, true},
+          {3, 5, 17, 31},
+          {3, 4, 6, 32, true},
+          {2, 3, 9, 40, true},
+          {2, 2, 3, 5, false, 40.0},
+          {0, 2, 3, 4},
+          {2, 0, 3, 4},
+          {2, 3, 0, 4},
+          {2, 3, 4, 0}};
+}
+
+/// For the CPU alone: several chunks of steps, vectors of units and runs of the depth.
+inline std::vector<Case> cpu_tests() {
+  return {{8, 70, 67, 75, true}, {300, 1, 3, 5}, {2, 261, 9, 17, true}, {1, 9, 5, 33, true}};
+}
+
+/// A layer in training, a small one, and one step of a generation.
+inline std::vector<Case> benches() {
+  return {{200, 64, 512, 512}, {32, 64, 128, 256}, {1, 1, 512, 512}};
+}
+
+}  // namespace etude::lstm_cases

@@ -1,0 +1,124 @@
+#pragma once
+// One layer of long short-term memory over whole sequences, and its gradient through time.
+
+#include <span>
+
+#include "kernels/core/view.h"
+#include "kernels/runtime/runtime.h"
+
+namespace etude {
+
+/// Extents: T steps, B sequences, I inputs, H hidden units. The four gates of w_ih, w_hh, bias and
+/// `gates` follow each other as i, f, g, o (input, forget, candidate, output), H rows or columns
+/// each, as in PyTorch. All contiguous and apart from each other; of one dtype, f32 | bf16 | f64
+/// (cpu), but the cells, which are sums over time, are f32 where the dtype is bf16.
+struct LstmForward {
+  View x;             // [T, B, I]
+  View w_ih, w_hh;    // [4H, I], [4H, H]
+  View bias;          // [4H]: PyTorch's b_ih + b_hh
+  View h0, c0;        // [B, H]
+  View lengths;       // [B] i32, or without data: all are T
+  View y;             // [T, B, H]: h of each step, 0 from a sequence's length on
+  View h_end, c_end;  // [B, H]: after each sequence's last step
+  View gates, cells;  // [T, B, 4H] after their activations, [T, B, H]: c; for the gradient
+};
+
+struct LstmBackward {
+  View x, w_ih, w_hh, h0, c0, lengths, y, gates, cells;  // as in and from LstmForward
+  View dy, dh_end, dc_end;                               // of y, h_end, c_end
+  View dgates;               // [T, B, 4H]: of the gates before their activations
+  View dx;                   // of x; without data: not wanted
+  View dw_ih, dw_hh, dbias;  // of w_ih, w_hh, bias
+  View dh0, dc0;             // of h0, c0
+};
+
+// The two backends have equal signatures, so a test or a bench walks over both.
+namespace cpu {
+void lstm_forward(Stream&, const LstmForward&);
+void lstm_backward(Stream&, const LstmBackward&);
+}  // namespace cpu
+namespace gpu {
+void lstm_forward(Stream&, const LstmForward&);
+void lstm_backward(Stream&, const LstmBackward&);
+}  // namespace gpu
+
+/// One way to compute both directions on the GPU: a step of the ladder.
+struct LstmRung {
+  const char* name;
+  const char* idea;
+  /// Arguments as of the functions below, and not checked.
+  void (*forward)(Stream&, const LstmForward&);
+  void (*backward)(Stream&, const LstmBackward&);
+  DType dtype = DType::f32;
+  double roundoff = 0x1p-24;  // as MatmulRung::roundoff
+};
+/// The ladder from the bottom up.
+std::span<const LstmRung> lstm_rungs();
+
+namespace detail {
+
+/// Error that names the operand unless it is a dense view of that shape and dtype.
+inline void check_lstm(const char* name, const View& v, DType dtype, const Dims& shape) {
+  require(v.shape == shape && v.dtype == dtype && v.contiguous(), "lstm: ", name, " must be ",
+          name_of(dtype), " ", shape, " without gaps, not ", name_of(v.dtype), " ", v.shape,
+          " strided by ", v.strides);
+}
+
+/// The operands that both directions have.
+template <class P>
+void check_lstm_operands(const P& p) {
+  require(p.x.rank() == 3 && p.w_hh.rank() == 2, "lstm: x must be [T, B, I] and w_hh [4H, H], not ",
+          p.x.shape, " and ", p.w_hh.shape);
+  const std::int64_t T = p.x.dim(0), B = p.x.dim(1), I = p.x.dim(2), H = p.w_hh.dim(1);
+  const DType dtype = p.x.dtype, state = dtype == DType::bf16 ? DType::f32 : dtype;
+  check_lstm("x", p.x, dtype, {T, B, I});
+  check_lstm("w_ih", p.w_ih, dtype, {4 * H, I});
+  check_lstm("w_hh", p.w_hh, dtype, {4 * H, H});
+  check_lstm("h0", p.h0, dtype, {B, H});
+  check_lstm("c0", p.c0, state, {B, H});
+  if (p.lengths.data) check_lstm("lengths", p.lengths, DType::i32, {B});
+  check_lstm("y", p.y, dtype, {T, B, H});
+  check_lstm("gates", p.gates, dtype, {T, B, 4 * H});
+  check_lstm("cells", p.cells, state, {T, B, H});
+}
+
+}  // namespace detail
+
+/// For t = 0 .. T - 1, with h and c of the step before (h0, c0 before the first) and s the logistic
+/// function:
+///   i, f, o = s(..), g = tanh(..) of w_ih x[t] + bias + w_hh h,  one quarter of the rows each
+///   c = f c + i g,   h = o tanh(c),   y[t] = h
+/// From a sequence's length on its state stays, and y and gates are 0. T, B, I and H may be 0.
+/// A length below 0 counts as 0, one above T as T. In bf16 the gates are rounded after their
+/// activations and, where a backend stores their sums, before. Throws Error for other shapes,
+/// strides and dtypes.
+/// Source: Hochreiter & Schmidhuber, "Long short-term memory", 1997; the forget gate: Gers,
+/// Schmidhuber & Cummins, "Learning to forget", 2000; the order of the gates: PyTorch, nn.LSTM.
+inline void lstm_forward(Stream& s, const LstmForward& p) {
+  detail::check_lstm_operands(p);
+  detail::check_lstm("bias", p.bias, p.x.dtype, {p.w_hh.dim(0)});
+  detail::check_lstm("h_end", p.h_end, p.h0.dtype, p.h0.shape);
+  detail::check_lstm("c_end", p.c_end, p.c0.dtype, p.c0.shape);
+  (s.device() == Device::cpu ? cpu::lstm_forward : gpu::lstm_forward)(s, p);
+}
+
+/// The gradient of lstm_forward, back through time, from those of y, h_end and c_end. The weights'
+/// gradients are one product over all steps each. Sums have an order that depends on the shapes
+/// alone. Throws Error as lstm_forward. Source: Graves, "Supervised sequence labelling with
+/// recurrent neural networks", 2012, section 4.6 (without peepholes).
+inline void lstm_backward(Stream& s, const LstmBackward& p) {
+  detail::check_lstm_operands(p);
+  detail::check_lstm("dy", p.dy, p.y.dtype, p.y.shape);
+  detail::check_lstm("dh_end", p.dh_end, p.h0.dtype, p.h0.shape);
+  detail::check_lstm("dc_end", p.dc_end, p.c0.dtype, p.c0.shape);
+  detail::check_lstm("dgates", p.dgates, p.gates.dtype, p.gates.shape);
+  if (p.dx.data) detail::check_lstm("dx", p.dx, p.x.dtype, p.x.shape);
+  detail::check_lstm("dw_ih", p.dw_ih, p.w_ih.dtype, p.w_ih.shape);
+  detail::check_lstm("dw_hh", p.dw_hh, p.w_hh.dtype, p.w_hh.shape);
+  detail::check_lstm("dbias", p.dbias, p.x.dtype, {p.w_hh.dim(0)});
+  detail::check_lstm("dh0", p.dh0, p.h0.dtype, p.h0.shape);
+  detail::check_lstm("dc0", p.dc0, p.c0.dtype, p.c0.shape);
+  (s.device() == Device::cpu ? cpu::lstm_backward : gpu::lstm_backward)(s, p);
+}
+
+}  // namespace etude
