@@ -24,10 +24,19 @@ command_stub id 'echo 0'
 grep -E '^(library|optional|font)' "$root/tools/packages" | cut -d ' ' -f 2 |
   grep -vE '^(libpng-dev|libdnnl-dev)$' >"$tree/installed"
 run
-check 'missing packages' '^install .* libpng-dev libonednn-dev$'
+check 'missing packages' '^install .* libpng-dev$'
+check 'missing packages' '^install .* libonednn-dev$'
 [ "$status" = 0 ] || { echo "setup failed: $output"; failed=1; }
 run
 [ -z "$output" ] || { echo "the second run is not silent: $output"; failed=1; }
+
+# What Etude builds without may be out of reach.
+grep -vx timgm6mb-soundfont "$tree/installed" >"$tree/some" && mv "$tree/some" "$tree/installed"
+command_stub apt-get "[ \"\$1\" = update ]"
+run
+check 'no optional package' 'going on without them'
+[ "$status" = 0 ] || { echo "setup failed for an optional package: $output"; failed=1; }
+echo timgm6mb-soundfont >>"$tree/installed"
 
 # Too old a cmake, too old a compiler.
 command_stub cmake 'echo cmake version 3.22.1'
