@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/autograd.h"
 #include "engine/random.h"
 #include "engine/state.h"
 #include "engine/tensor.h"
@@ -63,6 +64,22 @@ class Module {
   std::vector<Named> parameters_, buffers_;
   std::vector<std::pair<std::string, Module*>> children_;
   bool training_ = true;
+};
+
+/// While one lives, the model drops no units and no gradients are recorded.
+class Inference {
+ public:
+  explicit Inference(Module& model) : model_(model), was_training_(model.training()) {
+    model.train(false);
+  }
+  Inference(const Inference&) = delete;
+  Inference& operator=(const Inference&) = delete;
+  ~Inference() { model_.train(was_training_); }
+
+ private:
+  NoGrad no_grad_;
+  Module& model_;
+  bool was_training_;
 };
 
 }  // namespace etude

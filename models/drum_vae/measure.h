@@ -11,22 +11,6 @@
 
 namespace etude::drum_vae {
 
-/// While one lives, the model drops no units and no gradients are recorded.
-class Inference {
- public:
-  explicit Inference(DrumVae& model) : model_(model), was_training_(model.training()) {
-    model.train(false);
-  }
-  Inference(const Inference&) = delete;
-  Inference& operator=(const Inference&) = delete;
-  ~Inference() { model_.train(was_training_); }
-
- private:
-  NoGrad no_grad_;
-  DrumVae& model_;
-  bool was_training_;
-};
-
 /// An estimate of -ln p(x_n) of each pattern in nats, from `samples` (K) draws of the posterior:
 ///   -ln (1/K) sum_k p(x | z_low, z_high) p(z_low | z_high) p(z_high)
 ///                   / (q(z_low | x) q(z_high | x or z_low)).

@@ -2,9 +2,10 @@
 """PyTorch's side of tools/bench/compare_pytorch: times one training step of a model's networks.
 
 usage: pytorch_step.py MODEL THREADS STEPS      prints one JSON object
-The networks are those of `etude bench step font_gan --networks two_conv` and `etude bench step
-drum_vae --networks small`, written the way a PyTorch user would, with in-place activations and
-gradients set to None.
+The networks are those of `etude bench step font_gan --networks two_conv`, `etude bench step
+drum_vae --networks small`, and `etude bench step performance_lstm --preset full`, alone and with
+--networks generate, written the way a PyTorch user would, with in-place activations and gradients
+set to None.
 """
 
 import json
@@ -89,13 +90,56 @@ def drum_vae(batch=32):
     return step
 
 
+class PerformanceLstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(240, 240)
+        self.lstm = nn.LSTM(240, 512, num_layers=3)
+        self.out = nn.Linear(512, 240)
+
+    def forward(self, ids, state=None):
+        y, state = self.lstm(self.embed(ids), state)
+        return self.out(y), state
+
+
+def performance_lstm(batch=64, window=200):
+    model = PerformanceLstm()
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+    ids, targets = torch.randint(240, (2, window, batch))
+
+    def step():
+        adam.zero_grad(set_to_none=True)
+        logits, _ = model(ids)
+        F.cross_entropy(logits.flatten(0, 1), targets.flatten()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+
+    return step
+
+
+def performance_lstm_generate():
+    model = PerformanceLstm().eval()
+    last = {"ids": torch.zeros(1, 1, dtype=torch.long), "state": None}
+
+    @torch.inference_mode()
+    def step():
+        logits, last["state"] = model(last["ids"], last["state"])
+        last["ids"] = torch.multinomial(torch.softmax(logits[0], dim=-1), 1)
+
+    return step
+
+
+MODELS = {"font_gan": font_gan, "drum_vae": drum_vae, "performance_lstm": performance_lstm,
+          "performance_lstm_generate": performance_lstm_generate}
+
+
 def main():
     model, threads, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    step = {"font_gan": font_gan, "drum_vae": drum_vae}[model]()
-    for _ in range(10):
+    step = MODELS[model]()
+    for _ in range(min(10, steps)):
         step()
     times = []
     for _ in range(steps):

@@ -1,0 +1,158 @@
+#include "models/performance_lstm/experiment.h"
+
+#include <chrono>
+#include <iostream>
+
+#include "engine/run/console.h"
+#include "models/driver.h"
+#include "models/performance_lstm/bench.h"
+#include "models/performance_lstm/measure.h"
+#include "models/performance_lstm/music.h"
+#include "models/performance_lstm/report.h"
+#include "models/performance_lstm/samples.h"
+#include "tokenizers/performance/performance.h"
+
+namespace etude {
+namespace performance_lstm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kFigureStream = 10;
+
+Music load_and_note(const Config& config, const fs::path& data_dir) {
+  Music music = load_music(config, data_dir);
+  for (const std::string& text : music.notes) note(text);
+  return music;
+}
+
+/// One generated piece of every setting, as files.
+void write_figures(Trainer& trainer, const Music& music, const fs::path& folder) {
+  const Config& config = trainer.config();
+  const Piece& piece = primer_piece(music);
+  const std::vector<Note> truth = playable_notes(piece.score);
+  write_music(folder, "truth", piece.score);
+  const PerformanceTokenizer tokenizer({.carry_residual = config.carry_residual});
+  for (const Setting& setting : settings(config, music, piece)) {
+    Generator random(static_cast<std::uint64_t>(config.seed), kFigureStream);
+    const auto ids = generate(trainer.model(), 1, setting.options, random);
+    write_music(folder, file_name(setting.name), tokenizer.decode(ids[0]), truth);
+  }
+}
+
+/// One run of a comparison: trained and measured.
+void reproduce_run(Config config, const std::string& variant, std::int64_t seed, bool figures,
+                   const fs::path& data_dir, const fs::path& folder, Device device) {
+  if (fs::exists(folder / "result.json")) return;
+  config.choose_variant(variant);
+  if (variant == "corpus") config.data = corpus_name(config.data, data_dir);
+  config.seed = seed;
+  const Music music = load_music(config, data_dir);
+  make_folder(folder);
+  write_config(folder, config.all());
+  const bool resumed = fs::exists(folder / "last.safetensors");
+  const auto begin = std::chrono::steady_clock::now();
+  train_run(config, music, folder, device);
+  const double train_seconds = seconds_since(begin);
+  const std::unique_ptr<Trainer> best = load_trainer(folder / "best.safetensors", device);
+  write_json(folder / "metrics.json", measure(*best, music, static_cast<std::uint64_t>(seed)));
+  if (figures) write_figures(*best, music, folder);
+  write_json(folder / "result.json", {{"variant", variant},
+                                      {"seed", seed},
+                                      {"data", music.name},
+                                      {"data_hash", music.hash},
+                                      {"pieces", music.train.size()},
+                                      {"held_out_pieces", music.held_out.size()},
+                                      {"notes", music.notes},
+                                      {"iterations", config.iterations},
+                                      {"conditioning", config.conditioning},
+                                      {"augmentation", config.augmentation},
+                                      {"parameters", best->model().num_parameters()},
+                                      {"train_seconds", resumed ? Json() : Json(train_seconds)}});
+}
+
+class PerformanceLstmExperiment : public Experiment {
+ public:
+  const char* name() const override { return "performance_lstm"; }
+  const char* description() const override {
+    return "piano performances by an LSTM: temperature, primers, tempo";
+  }
+
+  fs::path train(const Options& options) const override {
+    Config config;
+    configure_training(config.all(), options, name());
+    const Music music = load_and_note(config, options.data_dir);
+    return train_in_folder(options, name(), music.name, config.all(), [&](const fs::path& folder) {
+      train_run(config, music, folder, options.device);
+    });
+  }
+
+  std::vector<std::string> sample_options() const override { return SampleConfig().all().keys(); }
+
+  fs::path sample(const Options& options) const override {
+    SampleConfig config;
+    for (const std::string& assignment : options.sets) config.all().set(assignment, "etude sample");
+    const std::unique_ptr<Trainer> trainer = load_trainer(options.checkpoint, options.device);
+    const fs::path folder = output_folder(options, name(), "sample");
+    make_folder(folder);
+    write_samples(*trainer, config, options.seed.value_or(1), folder);
+    return folder;
+  }
+
+  fs::path eval(const Options& options) const override {
+    const std::unique_ptr<Trainer> trainer = load_trainer(options.checkpoint, options.device);
+    const Music music = load_and_note(trainer->config(), options.data_dir);
+    const fs::path folder = output_folder(options, name(), "eval");
+    make_folder(folder);
+    Json result{{"checkpoint", options.checkpoint.string()}};
+    result.update(
+        measure(*trainer, music,
+                options.seed.value_or(static_cast<std::uint64_t>(trainer->config().seed))));
+    std::cout << result.dump(2) << std::endl;
+    write_json(folder / "metrics.json", result);
+    return folder / "metrics.json";
+  }
+
+  fs::path reproduce(const Options& options) const override {
+    const auto begin = std::chrono::steady_clock::now();
+    Config config;
+    configure(config.all(), options, name());
+    const std::vector<std::string> variants = config.variant_list();
+    load_and_note(config, options.data_dir);
+    Json runs = Json::array();
+    const fs::path folder =
+        reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
+          for (std::int64_t seed = config.seed; seed < config.seed + config.num_seeds; ++seed) {
+            for (const std::string& variant : variants) {
+              const std::string run = variant + "-" + std::to_string(seed);
+              reproduce_run(config, variant, seed, seed == config.seed, options.data_dir,
+                            all_runs / run, options.device);
+              runs.push_back(run);
+            }
+          }
+        });
+    Json summary = provenance(options, name(), config.all(), begin);
+    summary["runs"] = runs;
+    return write_report(folder, std::move(summary));
+  }
+
+  fs::path report(const fs::path& folder) const override {
+    return write_report(folder, read_json(folder / "summary.json"));
+  }
+
+  StepBench step_bench(const Options& options, const std::string& networks) const override {
+    Config config;
+    configure(config.all(), options, name());
+    return performance_lstm::step_bench(config, options.device, networks);
+  }
+};
+
+}  // namespace
+}  // namespace performance_lstm
+
+const Experiment& performance_lstm_experiment() {
+  static const performance_lstm::PerformanceLstmExperiment experiment;
+  return experiment;
+}
+
+}  // namespace etude

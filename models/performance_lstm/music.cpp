@@ -1,0 +1,60 @@
+#include "models/performance_lstm/music.h"
+
+#include <algorithm>
+
+#include "engine/io/atomic_file.h"
+#include "eval/piano_roll.h"
+#include "eval/png.h"
+#include "eval/synth.h"
+#include "eval/wav.h"
+
+namespace etude::performance_lstm {
+namespace {
+
+/// What happens before `seconds`; notes end there.
+midi::Score beginning(midi::Score score, double seconds) {
+  const auto end = static_cast<std::uint32_t>(midi::TimeMap(score).tick(seconds));
+  const auto cut = [end](auto& events) {
+    std::erase_if(events, [end](const auto& event) { return event.tick >= end; });
+  };
+  cut(score.controls);
+  cut(score.pitch_bends);
+  cut(score.texts);
+  cut(score.tempos);
+  cut(score.time_signatures);
+  cut(score.key_signatures);
+  cut(score.notes);
+  for (midi::Note& note : score.notes) note.duration = std::min(note.duration, end - note.tick);
+  score.end = std::min(score.end, end);
+  return score;
+}
+
+Audio to_sound(const midi::Score& score) {
+  const RenderOptions options{.rate = 22050, .tail_seconds = 1};
+  const std::vector<float> stereo =
+      render_midi(midi::serialise(midi::to_file(beginning(score, kExcerpt))), options);
+  Audio mono{.samples = std::vector<float>(stereo.size() / 2), .channels = 1, .rate = options.rate};
+  for (std::size_t i = 0; i < mono.samples.size(); ++i) {
+    mono.samples[i] = 0.5F * (stereo[2 * i] + stereo[2 * i + 1]);
+  }
+  return mono;
+}
+
+}  // namespace
+
+void write_music(const std::filesystem::path& folder, const std::string& name,
+                 const midi::Score& score, std::span<const Note> truth) {
+  midi::write(midi::to_file(score), folder / (name + ".mid"));
+  const std::vector<Note> notes = playable_notes(score);
+  PianoRoll roll{.title = name, .panels = {}, .to = kExcerpt};
+  if (!truth.empty()) roll.panels.push_back({"truth", truth});
+  roll.panels.push_back({"generated", notes});
+  write_png(folder / (name + ".png"), piano_roll_image(roll));
+  if (!synth_available() || !wav_available()) return;
+  const WavFile wav = encode_wav(to_sound(score));
+  write_file_atomically(
+      folder / (name + ".wav"),
+      std::string_view(reinterpret_cast<const char*>(wav.bytes.data()), wav.bytes.size()));
+}
+
+}  // namespace etude::performance_lstm

@@ -1,0 +1,64 @@
+#include "models/performance_lstm/run_result.h"
+
+#include "models/report_parts.h"
+
+namespace etude::performance_lstm {
+
+namespace fs = std::filesystem;
+
+RunResult read_run(const fs::path& folder, const std::string& name) {
+  const fs::path run = folder / name;
+  RunResult r{.name = name, .variant = {}, .data = {}};
+  r.result = read_json(run / "result.json");
+  r.metrics = read_json(run / "metrics.json");
+  blame(run / "result.json", [&] {
+    r.variant = r.result.at("variant");
+    r.data = r.result.at("data");
+    r.one_piece();
+  });
+  blame(run / "log.jsonl", [&] {
+    constexpr int kSteps = 20;  // to a point of the curve
+    double sum = 0;
+    int count = 0;
+    for (const Json& entry : JsonLog::read(run / "log.jsonl")) {
+      const double step = entry.at("step");
+      if (entry.contains("held_out_bits")) {
+        r.held_out_bits.emplace_back(step, entry["held_out_bits"].get<double>());
+        continue;
+      }
+      sum += entry.at("bits").get<double>();
+      if (++count < kSteps) continue;
+      r.train_bits.emplace_back(step, sum / count);
+      sum = count = 0;
+    }
+  });
+  return r;
+}
+
+std::vector<double> cell(const Variant& variant, const std::string& setting,
+                         const std::vector<std::string>& path) {
+  std::vector<double> values;
+  for (const RunResult* run : variant.second) {
+    const Json& all = run->metrics.at("settings");
+    if (!all.contains(setting)) continue;
+    const Json* at = &all.at(setting);
+    for (const std::string& key : path) {
+      if (!at->contains(key)) return values;  // no generated piece had a note
+      at = &at->at(key);
+    }
+    for (const Json& value : *at) values.push_back(value.get<double>());
+  }
+  return values;
+}
+
+std::vector<double> run_values(const Variant& variant, const std::string& key) {
+  std::vector<double> values;
+  for (const RunResult* run : variant.second) values.push_back(number_or_nan(run->metrics.at(key)));
+  return values;
+}
+
+bool has_setting(const Variant& variant, const std::string& setting) {
+  return variant.second[0]->metrics.at("settings").contains(setting);
+}
+
+}  // namespace etude::performance_lstm
