@@ -5,19 +5,11 @@
 #include <cmath>
 
 #include "engine/error.h"
-#include "eval/frame.h"
-#include "eval/svg.h"
-#include "eval/text.h"
 
 namespace etude {
 namespace {
 
-constexpr int shades = 16;  // of the SVG
-constexpr int velocities_per_shade = 128 / shades;
-constexpr size_t most_tooltips = 300;
-constexpr double semitone_height = 4;  // of the SVG
-constexpr double least_width = 0.8;    // of a note in the SVG
-constexpr int separator = 3;           // pixels between the panels of an image
+constexpr int separator = 3;  // pixels between the panels
 
 /// What of a roll is shown.
 struct View {
@@ -68,75 +60,6 @@ View view_of(const PianoRoll& roll) {
   return view;
 }
 
-/// "C4" is 60.
-std::string pitch_name(int pitch) {
-  constexpr std::array<std::string_view, 12> names = {"C",  "C#", "D",  "D#", "E",  "F",
-                                                      "F#", "G",  "G#", "A",  "A#", "B"};
-  return std::string(names[pitch % 12]) + std::to_string(pitch / 12 - 1);
-}
-
-Axis pitch_axis(const View& view) {
-  Axis axis{view.low - 0.5, view.high + 0.5, false, {}, {}};
-  for (int c = (view.low + 11) / 12 * 12; c <= view.high; c += 12) {
-    axis.ticks.push_back(c - 0.5);
-    axis.labels.push_back(pitch_name(c));
-  }
-  return axis;
-}
-
-int shade_of(int velocity) { return velocity / velocities_per_shade; }
-
-/// The quietest is still seen.
-double shade_opacity(int shade) { return 0.25 + 0.75 * shade / (shades - 1); }
-
-double draw_velocity_scale(Svg& svg, double y) {
-  constexpr double box = 8;
-  double x = 0;
-  for (const std::string_view label : {"velocity", "1"}) {
-    svg.text(x, y + 12, label, "muted");
-    x += text_width(label) + 6;
-  }
-  for (int shade = 0; shade < shades; ++shade, x += box) {
-    svg.rect(x, y + 2, box, 12, "f0", "", shade_opacity(shade));
-  }
-  svg.text(x + 6, y + 12, "127", "muted");
-  return y + 24;
-}
-
-struct Bar {
-  double x, y, width, height;
-};
-
-/// A small part is left free at the end and above, so that notes beside each other stay apart.
-Bar bar_of(const Note& note, const Frame& frame) {
-  const double left = frame.at_x(std::max(note.start, frame.x.low));
-  const double right = frame.at_x(std::min(note.start + note.duration, frame.x.high));
-  const double part = right - left > 4 ? 0.6 : 0;
-  return {left, frame.at_y(note.pitch + 0.5) + 0.4, std::max(right - left - part, least_width),
-          semitone_height - 0.4};
-}
-
-void draw_notes(Svg& svg, const Frame& frame, std::span<const Note* const> notes, bool tooltips) {
-  std::array<std::string, shades> paths;
-  for (const Note* note : notes) {
-    const Bar bar = bar_of(*note, frame);
-    const int shade = shade_of(note->velocity);
-    if (tooltips) {
-      svg.rect(bar.x, bar.y, bar.width, bar.height, "f0",
-               pitch_name(note->pitch) + " at " + format_number(note->start, 5) + " s, " +
-                   format_number(note->duration) + " s, velocity " + std::to_string(note->velocity),
-               shade_opacity(shade));
-    } else {
-      const std::string width = coordinate(bar.width);
-      paths[shade] += "M" + coordinate(bar.x) + " " + coordinate(bar.y) + "h" + width + "v" +
-                      coordinate(bar.height) + "h-" + width + "z";
-    }
-  }
-  for (int shade = 0; shade < shades; ++shade) {
-    if (!paths[shade].empty()) svg.path(paths[shade], "f0", shade_opacity(shade));
-  }
-}
-
 using Colour = std::array<std::uint8_t, 3>;
 
 /// From light blue by the palette's blue to nearly black.
@@ -179,28 +102,6 @@ void paint_note(Image& image, const View& view, const Note& note, int top, int s
 }
 
 }  // namespace
-
-std::string draw(const PianoRoll& roll) {
-  const View view = view_of(roll);
-  size_t shown = 0;
-  for (const auto& notes : view.notes) shown += notes.size();
-  Svg svg;
-  double top = draw_velocity_scale(svg, draw_header(svg, roll.title, {}));
-  Frame frame;
-  for (size_t p = 0; p < roll.panels.size(); ++p) {
-    frame = begin_frame(svg, top, linear_axis(view.from, view.to, 7, Range::exact),
-                        pitch_axis(view), roll.panels[p].name, 0, semitone_height * view.pitches());
-    for (const double tick : frame.x.ticks) {
-      svg.line(frame.at_x(tick), frame.top, frame.at_x(tick), frame.bottom, "grid");
-    }
-    draw_notes(svg, frame, view.notes[p], shown <= most_tooltips);
-    if (p + 1 < roll.panels.size()) {
-      svg.line(frame.left, frame.bottom, frame.right, frame.bottom, "axis");
-    }
-    top = frame.bottom + 8;
-  }
-  return svg.finish(draw_x_axis(svg, frame, "time (s)"), roll.title);
-}
 
 Image piano_roll_image(const PianoRoll& roll, const PianoRollPixels& pixels) {
   const auto [width, semitone] = pixels;

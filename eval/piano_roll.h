@@ -1,6 +1,5 @@
 #pragma once
-// Piano rolls: notes as bars, pitch over time, for reports (SVG, like the plots of eval/plot.h) and
-// for image files.
+// Piano rolls as images: notes as bars, pitch over time.
 
 #include <optional>
 #include <span>
@@ -14,26 +13,20 @@ namespace etude {
 
 /// The notes must outlive the roll.
 struct PianoRollPanel {
-  std::string name;  // "truth", "generated"
+  std::string name;  // in errors: "truth", "generated"
   std::span<const Note> notes;
 };
 
 /// Panels one above the other, the first on top, with one time axis and one range of pitches: that
 /// of the notes shown and a semitone around, at least two octaves. Notes are cut at `from` and
-/// `to`; one too short to be seen is drawn as short as can be seen. The colour's strength is the
-/// velocity, on a scale from 1 to 127; of notes that cover each other the loudest lies on top. A
-/// line lies below each C.
+/// `to`; one too short to be seen is drawn as short as can be seen. Of notes that cover each other
+/// the loudest lies on top. A line lies below each C.
 struct PianoRoll {
-  std::string title;
+  std::string title;  // in errors
   std::vector<PianoRollPanel> panels;
   double from = 0;                // seconds
   std::optional<double> to = {};  // seconds; otherwise where the last note ends
 };
-
-/// As inline SVG. Up to 300 notes tell their pitch, start, duration and velocity under the mouse;
-/// more are drawn as one path per shade, about 25 bytes per note.
-/// Errors: no panels, a time that is not finite, to <= from, check_notes.
-std::string draw(const PianoRoll& roll);
 
 struct PianoRollPixels {
   int width = 1200;
@@ -41,7 +34,8 @@ struct PianoRollPixels {
 };
 
 /// As an RGB image on white: no text, the panels parted by a thin dark line. Quiet notes are light
-/// blue, loud ones dark. Errors: as above, width outside [1, 16384], semitone outside [1, 64].
+/// blue, loud ones dark. Errors: no panels, a time that is not finite, to <= from, check_notes,
+/// width outside [1, 16384], semitone outside [1, 64].
 Image piano_roll_image(const PianoRoll& roll, const PianoRollPixels& pixels = {});
 
 }  // namespace etude

@@ -41,10 +41,6 @@ std::string class_attribute(std::string_view style) {
   return style.empty() ? "" : " class=\"" + std::string(style) + "\"";
 }
 
-std::string opacity_attribute(double opacity) {
-  return opacity < 1 ? " opacity=\"" + format_fixed(opacity, 3) + "\"" : "";
-}
-
 std::string closed(std::string_view tag, std::string_view tooltip) {
   if (tooltip.empty()) return "/>";
   return "><title>" + escape_html(tooltip) + "</title></" + std::string(tag) + ">";
@@ -114,10 +110,9 @@ void Svg::line(double x1, double y1, double x2, double y2, std::string_view styl
 }
 
 void Svg::rect(double x, double y, double width, double height, std::string_view style,
-               std::string_view tooltip, double opacity) {
+               std::string_view tooltip) {
   body_ += "<rect" + attribute("x", x) + attribute("y", y) + attribute("width", width) +
-           attribute("height", height) + class_attribute(style) + opacity_attribute(opacity) +
-           closed("rect", tooltip) + "\n";
+           attribute("height", height) + class_attribute(style) + closed("rect", tooltip) + "\n";
 }
 
 void Svg::circle(double x, double y, double radius, std::string_view style,
@@ -127,7 +122,8 @@ void Svg::circle(double x, double y, double radius, std::string_view style,
 }
 
 void Svg::path(std::string_view d, std::string_view style, double opacity) {
-  body_ += "<path" + class_attribute(style) + opacity_attribute(opacity);
+  body_ += "<path" + class_attribute(style);
+  if (opacity < 1) body_ += " opacity=\"" + format_fixed(opacity, 3) + "\"";
   body_.append(" d=\"").append(d).append("\"/>\n");
 }
 

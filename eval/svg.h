@@ -34,7 +34,7 @@ class Svg {
   void line(double x1, double y1, double x2, double y2, std::string_view style);
   /// `tooltip` (may be empty) is shown while the mouse rests on the mark.
   void rect(double x, double y, double width, double height, std::string_view style,
-            std::string_view tooltip = "", double opacity = 1);
+            std::string_view tooltip = "");
   void circle(double x, double y, double radius, std::string_view style,
               std::string_view tooltip = "");
   void path(std::string_view d, std::string_view style, double opacity = 1);

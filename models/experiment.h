@@ -16,7 +16,7 @@ namespace etude {
 
 /// What the command line gave, for every command.
 struct Options {
-  std::string preset = "quick";       // smoke, quick or full
+  std::string preset = "quick";       // a file of the model's configs/
   std::vector<std::string> sets;      // "key=value", in order
   std::optional<std::uint64_t> seed;  // of the run; for reproduce, of the first run
   Device device = Device::cpu;

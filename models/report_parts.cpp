@@ -22,6 +22,18 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+void add_provenance(Report& page, const Json& summary) {
+  page.section("How this page was made");
+  page.table({{"", "value"},
+              {{"command", summary.at("command")},
+               {"commit", summary.at("commit")},
+               {"machine", summary.at("machine")},
+               {"device", summary.at("device")},
+               {"date", summary.at("date")},
+               {"time of this command (s)", number(summary.at("seconds"), 0)}}});
+  page.details("Settings", summary.at("config").get<std::string>());
+}
+
 }  // namespace
 
 std::string number(double value, int decimals) {
@@ -78,16 +90,16 @@ std::string data_description(const Json& summary, const Json& notes) {
   return text;
 }
 
-void add_provenance(Report& page, const Json& summary) {
-  page.section("How this page was made");
-  page.table({{"", "value"},
-              {{"command", summary.at("command")},
-               {"commit", summary.at("commit")},
-               {"machine", summary.at("machine")},
-               {"device", summary.at("device")},
-               {"date", summary.at("date")},
-               {"time of this command (s)", number(summary.at("seconds"), 0)}}});
-  page.details("Settings", summary.at("config").get<std::string>());
+fs::path write_report_page(const fs::path& folder, Json summary,
+                           const std::function<Report(Json&)>& fill) {
+  const fs::path file = folder / "report.html";
+  blame(folder / "summary.json", [&] {
+    Report page = fill(summary);
+    write_json(folder / "summary.json", summary);
+    add_provenance(page, summary);
+    page.write(file);
+  });
+  return file;
 }
 
 }  // namespace etude

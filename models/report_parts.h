@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/error.h"
 #include "engine/run/run_folder.h"
 #include "eval/report.h"
 
@@ -56,8 +57,20 @@ bool add_sound(Report& page, const std::filesystem::path& wav, const std::string
 /// Name and hash of the data set that summary.json gives, then what is to be known about it.
 std::string data_description(const Json& summary, const Json& notes);
 
-/// The section that says how to get the same page again, from the record that provenance()
-/// (models/driver.h) left in summary.json.
-void add_provenance(Report& page, const Json& summary);
+/// The runs that summary["runs"] names, each by read(folder, name). Error if it names none.
+template <class Run>
+std::vector<Run> read_runs(const std::filesystem::path& folder, const Json& summary,
+                           Run (*read)(const std::filesystem::path&, const std::string&)) {
+  std::vector<Run> runs;
+  for (const std::string name : summary.at("runs")) runs.push_back(read(folder, name));
+  require(!runs.empty(), (folder / "summary.json").string(), ": lists no runs");
+  return runs;
+}
+
+/// Writes report.html into `folder`: what fill(summary) says, then how to get the same page again,
+/// from the record that provenance() (models/driver.h) left; and summary.json, which `fill` may
+/// complete. What is missing there is an Error that names it. Returns the page.
+std::filesystem::path write_report_page(const std::filesystem::path& folder, Json summary,
+                                        const std::function<Report(Json& summary)>& fill);
 
 }  // namespace etude

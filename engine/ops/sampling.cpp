@@ -34,6 +34,8 @@ SampledTokens sample(const Tensor& logits, const SamplingParams& params, Generat
     p.history = tokens.view();
   }
   if (history_length.defined()) {
+    require(history.defined(), "sample: history lengths of shape ", history_length.shape(),
+            " without a history");
     require(history_length.device() == x.device(), "sample: history lengths are on ",
             name_of(history_length.device()), ", logits on ", name_of(x.device()));
     lengths = contiguous(reshape(history_length, {-1}));

@@ -1,5 +1,6 @@
 #include "engine/run/config.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <fstream>
@@ -166,6 +167,17 @@ std::string read_text_file(const std::filesystem::path& path) {
   text << file.rdbuf();
   require(file.good(), path.string(), ": cannot be read");
   return text.str();
+}
+
+std::vector<std::string> list_of(const std::string& key, const std::string& text) {
+  std::vector<std::string> names;
+  std::istringstream stream(text + ',');
+  for (std::string name; std::getline(stream, name, ',');) {
+    require(!name.empty(), key, " = \"", text, "\": a name is missing");
+    require(std::ranges::find(names, name) == names.end(), key, ": ", name, " comes twice");
+    names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace etude

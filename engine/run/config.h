@@ -49,6 +49,10 @@ class Fields {
   std::vector<Field> fields_;
 };
 
+/// The names of a setting that is a list by commas. Error that names `key` for an empty list or
+/// name, and for one that comes twice.
+std::vector<std::string> list_of(const std::string& key, const std::string& text);
+
 /// Reads a file as text; Error names it.
 std::string read_text_file(const std::filesystem::path& path);
 

@@ -174,4 +174,18 @@ __device__ __forceinline__ T warp_max(T v, unsigned mask = kFullMask, Site site 
   return warp_reduce<Width>(v, Max{}, mask, site);
 }
 
+/// Sum over the lanes 0 up to the own: five steps of doubling distance. The mask names the first
+/// lanes of the warp.
+/// source  Hillis & Steele, "Data parallel algorithms", CACM 1986
+template <Shuffled T>
+__device__ __forceinline__ T warp_scan(T v, unsigned mask = kFullMask,
+                                       Site site = Site::current()) {
+#pragma unroll
+  for (unsigned distance = 1; distance < kWarpSize; distance *= 2) {
+    const T before = shuffle_up(v, distance, mask, site);
+    if (lane_id() >= distance) v += before;
+  }
+  return v;
+}
+
 }  // namespace etude

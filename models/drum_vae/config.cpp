@@ -1,7 +1,6 @@
 #include "models/drum_vae/config.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include "engine/error.h"
 
@@ -31,13 +30,8 @@ void Config::choose_strategy(const std::string& name) {
 }
 
 std::vector<std::string> Config::strategy_list() const {
-  std::vector<std::string> list;
-  std::istringstream words(strategies);
-  for (std::string name; std::getline(words, name, ',');) {
-    Config().choose_strategy(name);
-    list.push_back(name);
-  }
-  require(!list.empty(), "strategies: name at least one, e.g. best");
+  const std::vector<std::string> list = list_of("strategies", strategies);
+  for (const std::string& name : list) Config().choose_strategy(name);
   return list;
 }
 

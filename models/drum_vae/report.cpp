@@ -153,13 +153,10 @@ void data_section(Report& page, const RunResult& run, const Json& summary) {
             "measured on the test patterns.");
 }
 
-fs::path write_page(const fs::path& folder, Json summary) {
-  std::vector<RunResult> runs;
-  for (const std::string name : summary.at("runs")) runs.push_back(read_run(folder, name));
-  require(!runs.empty(), (folder / "summary.json").string(), ": lists no runs");
+Report page_of(const fs::path& folder, Json& summary) {
+  const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
   const Strategies strategies = group_runs(runs, &RunResult::strategy);
   summary["table"] = comparison_json(strategies);
-  write_json(folder / "summary.json", summary);
 
   Report page("Drum VAE: " + summary.at("data").get<std::string>());
   page.summary(summary_text(strategies, runs));
@@ -172,17 +169,14 @@ fs::path write_page(const fs::path& folder, Json summary) {
   sample_section(page, folder, runs);
   validity_section(page, strategies);
   data_section(page, runs[0], summary);
-  add_provenance(page, summary);
-  page.write(folder / "report.html");
-  return folder / "report.html";
+  return page;
 }
 
 }  // namespace
 
 fs::path write_report(const fs::path& folder, Json summary) {
-  fs::path page;
-  blame(folder / "summary.json", [&] { page = write_page(folder, std::move(summary)); });
-  return page;
+  return write_report_page(folder, std::move(summary),
+                           [&](Json& completed) { return page_of(folder, completed); });
 }
 
 }  // namespace etude::drum_vae

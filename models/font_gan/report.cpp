@@ -69,12 +69,6 @@ RunResult read_run(const fs::path& folder, const std::string& name) {
   return run;
 }
 
-std::vector<RunResult> read_runs(const fs::path& folder, const Json& names) {
-  std::vector<RunResult> runs;
-  for (const std::string name : names) runs.push_back(read_run(folder, name));
-  return runs;
-}
-
 std::vector<double> values_of(const std::vector<const RunResult*>& runs, const Measure& measure) {
   std::vector<double> values;
   for (const RunResult* run : runs) values.push_back(measure.value(run->scores));
@@ -246,10 +240,9 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
                   " samples after the last epoch.");
 }
 
-fs::path write_page(const fs::path& folder, Json summary) {
-  const std::vector<RunResult> runs = read_runs(folder, summary.at("runs"));
+Report page_of(const fs::path& folder, Json& summary) {
+  const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
   summary["table"] = table_json(runs);
-  write_json(folder / "summary.json", summary);
 
   Report page("Font GAN: " + summary.at("data").get<std::string>());
   std::string text =
@@ -284,17 +277,14 @@ fs::path write_page(const fs::path& folder, Json summary) {
       draw(confusion_map("Confusion of the classifier on validation images",
                          summary.at("confusion").get<std::vector<std::int64_t>>(), letters())),
       "Rows: true letter, columns: the classifier's.");
-  add_provenance(page, summary);
-  page.write(folder / "report.html");
-  return folder / "report.html";
+  return page;
 }
 
 }  // namespace
 
 fs::path write_report(const fs::path& folder, Json summary) {
-  fs::path page;
-  blame(folder / "summary.json", [&] { page = write_page(folder, std::move(summary)); });
-  return page;
+  return write_report_page(folder, std::move(summary),
+                           [&](Json& completed) { return page_of(folder, completed); });
 }
 
 }  // namespace etude::font_gan

@@ -12,7 +12,6 @@
 namespace etude::performance_lstm {
 namespace {
 
-constexpr const char* kProperties[] = {"pitch", "duration", "velocity"};
 constexpr std::pair<const char*, const char*> kMeasures[] = {
     {"l1", "L1"}, {"l2", "L2"}, {"kl_pq", "KL(p‖q)"}, {"kl_qp", "KL(q‖p)"}};
 constexpr int kDecimals = 4;
@@ -48,7 +47,7 @@ std::vector<double> overall_values(const Column& c, int bins = 10) {
 Json reported_json(const ReportedCells& r) {
   Json row{{"table", r.table}, {"row", r.setting}, {"source", "report"}};
   for (int p = 0; p < 3; ++p) {
-    const std::string property = kProperties[p];
+    const std::string property = kProperties[p].first;
     for (int m = 0; m < 4; ++m) row[property + "_" + kMeasures[m].first] = cells_of(r, p)[m];
     row[property] = reported_average(r, p);
   }
@@ -66,7 +65,7 @@ Json own_json(const Column& c) {
            {"pieces", overall_values(c).size()},
            {"iterations", first.result.at("iterations")},
            {"parameters", first.result.at("parameters")}};
-  for (const char* property : kProperties) {
+  for (const auto& [property, unused] : kProperties) {
     for (const auto& [key, name] : kMeasures) {
       add_mean(row, std::string(property) + "_" + key, values(c, {"bins_10", property, key}));
     }
@@ -88,20 +87,25 @@ Json own_json(const Column& c) {
 
 }  // namespace
 
+const Variant* find_variant(const std::vector<Variant>& variants, const std::string& name) {
+  const auto found = std::ranges::find(variants, name, &Variant::first);
+  return found == variants.end() ? nullptr : &*found;
+}
+
 std::vector<Column> columns_of(const std::vector<Variant>& variants) {
   std::vector<Column> columns;
-  const auto find = [&](const char* name) -> const Variant* {
-    const auto found = std::ranges::find(variants, name, &Variant::first);
-    return found == variants.end() ? nullptr : &*found;
-  };
+  const auto find = [&](const char* name) { return find_variant(variants, name); };
   const auto add = [&](const char* table, std::string heading, const Variant* variant,
                        const std::string& setting) {
     if (variant && has_setting(*variant, setting)) {
       columns.push_back({table, std::move(heading), variant, setting});
     }
   };
-  constexpr const char* kTaus[] = {"tau 0.6", "tau 0.8", "tau 1", "tau 1.2", "tau 1.4"};
-  for (const char* tau : kTaus) add("temperature", tau, find("baseline"), tau);
+  if (const Variant* baseline = find("baseline")) {
+    for (const auto& [name, row] : baseline->second[0]->metrics.at("settings").items()) {
+      if (name.starts_with("tau ")) add("temperature", name, baseline, name);
+    }
+  }
   add("temperature", kTrueNotes, find("baseline"), kTrueNotes);
   add("primed", "tau 1", find("baseline"), "tau 1");
   add("primed", "primed", find("baseline"), "primed");
@@ -110,7 +114,7 @@ std::vector<Column> columns_of(const std::vector<Variant>& variants) {
   }
   for (const char* setting : {"tempo 0.8", "tempo 1.2"})
     add("tempo", setting, find("tempo"), setting);
-  for (const char* setting : {"tau 0.8", "tau 1", "primed"}) {
+  for (const char* setting : {"tau 0.8", "tau 1", "primed", kTrueNotes}) {
     add("corpus", setting, find("corpus"), setting);
   }
   return columns;
@@ -133,7 +137,8 @@ Table averages_table(const std::vector<Column>& columns, const std::string& tabl
     std::vector<std::string> row{c.heading};
     for (int p = 0; p < 3; ++p) {
       row.push_back(theirs ? number(reported_average(*theirs, p), kDecimals) : "");
-      row.push_back(mean_and_sd(values(c, {"bins_10", kProperties[p], "average"}), kDecimals));
+      row.push_back(
+          mean_and_sd(values(c, {"bins_10", kProperties[p].first, "average"}), kDecimals));
     }
     row.push_back(theirs ? number(reported_overall(*theirs), kDecimals) : "");
     row.push_back(mean_and_sd(overall_values(c), kDecimals));
@@ -159,12 +164,12 @@ Table cells_table(const std::vector<Column>& columns, const std::string& table) 
   }
   for (int p = 0; p < 3; ++p) {
     for (int m = 0; m < 4; ++m) {
-      std::vector<std::string> row{std::string(kProperties[p]) + " " + kMeasures[m].second};
+      std::vector<std::string> row{std::string(kProperties[p].first) + " " + kMeasures[m].second};
       for (const Column* c : shown) {
         const ReportedCells* theirs = reported(c->table, c->heading);
         if (theirs) row.push_back(number(cells_of(*theirs, p)[m], kDecimals));
-        row.push_back(
-            mean_and_sd(values(*c, {"bins_10", kProperties[p], kMeasures[m].first}), kDecimals));
+        row.push_back(mean_and_sd(values(*c, {"bins_10", kProperties[p].first, kMeasures[m].first}),
+                                  kDecimals));
       }
       t.rows.push_back(row);
     }
@@ -177,8 +182,8 @@ double overall(const Column& column) {
   return all.empty() ? NAN : mean_sd(all).mean;
 }
 
-double reported_overall(const Column& column) {
-  const ReportedCells* theirs = reported(column.table, column.heading);
+double reported_overall(const std::string& table, const std::string& heading) {
+  const ReportedCells* theirs = reported(table, heading);
   return theirs ? reported_overall(*theirs) : NAN;
 }
 

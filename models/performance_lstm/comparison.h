@@ -8,6 +8,9 @@
 
 namespace etude::performance_lstm {
 
+/// The variant called `name`; null where there is none.
+const Variant* find_variant(const std::vector<Variant>& variants, const std::string& name);
+
 /// One column of a table: a way to generate, of one variant.
 struct Column {
   std::string table;    // "temperature", "primed" or "tempo", as the report has them; "corpus"
@@ -31,6 +34,6 @@ const Column* best_temperature(const std::vector<Column>& columns);
 /// Average over properties and pieces of a column at 10 bins; NaN where nothing could be measured.
 double overall(const Column& column);
 /// The report's; NaN where it has no such column.
-double reported_overall(const Column& column);
+double reported_overall(const std::string& table, const std::string& heading);
 
 }  // namespace etude::performance_lstm

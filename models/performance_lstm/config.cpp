@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <sstream>
 
 #include "engine/error.h"
 
@@ -29,20 +28,9 @@ void Config::choose_variant(const std::string& name) {
   augmentation |= name == "both" || name == "augmentation" || name == "tempo";
 }
 
-namespace {
-
-std::vector<std::string> by_commas(const std::string& text) {
-  std::vector<std::string> words;
-  std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, ',');) words.push_back(word);
-  return words;
-}
-
-}  // namespace
-
 std::vector<double> Config::temperature_list() const {
   std::vector<double> list;
-  for (const std::string& word : by_commas(temperatures)) {
+  for (const std::string& word : list_of("temperatures", temperatures)) {
     double value = -1;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     require(error == std::errc() && end == word.data() + word.size() && value >= 0 &&
@@ -50,14 +38,12 @@ std::vector<double> Config::temperature_list() const {
             "temperatures: ", word, " is no number from 0 up");
     list.push_back(value);
   }
-  require(!list.empty(), "temperatures: name at least one, e.g. 1");
   return list;
 }
 
 std::vector<std::string> Config::variant_list() const {
-  const std::vector<std::string> list = by_commas(variants);
+  const std::vector<std::string> list = list_of("variants", variants);
   for (const std::string& name : list) Config().choose_variant(name);
-  require(!list.empty(), "variants: name at least one, e.g. baseline");
   return list;
 }
 

@@ -45,8 +45,9 @@ struct Config {
 
   /// Settings of a named run of a comparison: "baseline" leaves all as they are; "conditioning" is
   /// told a random tempo, "augmentation" trains on the piece at five tempos, "both" does both, as
-  /// the report; "tempo" is told the tempo that it is trained at; "corpus" trains on many pieces.
-  /// Error lists the names.
+  /// the report; "tempo" is told the tempo that it is trained at; "corpus" trains on
+  /// many pieces that are no loops, with its own iterations and dropout and a falling learning
+  /// rate. Error lists the names.
   void choose_variant(const std::string& name);
   /// `variants` as a list. Error for an unknown name.
   std::vector<std::string> variant_list() const;
@@ -85,11 +86,10 @@ struct Config {
     f("variants", &variants, "of reproduce: the runs to compare, by commas");
     f("num_seeds", &num_seeds, "of reproduce: runs of each variant", 1);
     f("temperatures", &temperatures,
-      "of reproduce and eval: what pieces are generated at, by commas; of reproduce for the "
-      "variant "
-      "baseline only, the others at 1");
-    f("pieces", &pieces, "of reproduce and eval: pieces generated for each row of the tables", 1);
-    f("primer", &primer, "of reproduce and eval: events of the true piece that prime", 1);
+      "of the measures: what pieces are generated at, by commas; variants that the report has at 1 "
+      "alone are measured at 1, the corpus at 0.8 and 1");
+    f("pieces", &pieces, "of the measures: pieces generated for each row of the tables", 1);
+    f("primer", &primer, "of the measures: events of the true piece that prime", 1);
     f("corpus", &corpus,
       "data of the variant corpus; auto: giantmidi_eval if it is there, else tunes");
     f("corpus_iterations", &corpus_iterations, "iterations of the variant corpus", 1);

@@ -1,6 +1,7 @@
 #include "models/performance_lstm/data.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <optional>
 
@@ -35,8 +36,10 @@ constexpr const char* kHeldOutWorks[] = {
 /// A set of files to load.
 struct Source {
   std::string name;
+  std::string data;
   std::vector<fs::path> files;
-  bool lenient = false;  // leaves out what cannot be read
+  bool lenient = false;   // leaves out what cannot be read
+  bool by_works = false;  // kHeldOutWorks say what is held out
   std::string note = {};
 };
 
@@ -47,12 +50,13 @@ std::string get_it(const std::string& set) {
 
 void add_midi_files(const fs::path& folder, std::vector<fs::path>& files) {
   std::error_code error;
-  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
-    std::string extension = entry.path().extension().string();
+  fs::recursive_directory_iterator entry(folder, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    std::string extension = entry->path().extension().string();
     std::ranges::transform(extension, extension.begin(),
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (entry.is_regular_file() && (extension == ".mid" || extension == ".midi")) {
-      files.push_back(entry.path());
+    if (entry->is_regular_file() && (extension == ".mid" || extension == ".midi")) {
+      files.push_back(entry->path());
     }
   }
   require(!error, folder.string(), ": cannot be read: ", error.message());
@@ -60,7 +64,7 @@ void add_midi_files(const fs::path& folder, std::vector<fs::path>& files) {
 }
 
 Source data_set(const std::string& name, const fs::path& data_dir) {
-  Source source{.name = name, .files = {}};
+  Source source{.name = name, .data = name, .files = {}, .by_works = name == "giantmidi_eval"};
   const fs::path folder = data_dir / name;
   require(fs::is_directory(folder), name, ": there is no folder ", folder.string(), get_it(name));
   add_midi_files(folder, source.files);
@@ -70,11 +74,11 @@ Source data_set(const std::string& name, const fs::path& data_dir) {
 Source report_piece(const fs::path& data_dir) {
   const fs::path file = data_dir / "smd" / kReportPiece;
   require(fs::exists(file), "bwv888: there is no file ", file.string(), get_it("smd"));
-  return {.name = "bwv888", .files = {file}};
+  return {.name = "bwv888", .data = "bwv888", .files = {file}};
 }
 
 Source tunes() {
-  Source source{.name = "tunes", .files = {}};
+  Source source{.name = "tunes", .data = "tunes", .files = {}};
   for (const fs::path& folder : {kTrainTunes, kSimutransTunes}) {
     if (fs::is_directory(folder)) add_midi_files(folder, source.files);
   }
@@ -95,6 +99,7 @@ Source automatic(const fs::path& data_dir) {
   const auto one = std::ranges::find(source.files, kTrainTunes / kOneTune);
   source.files = {one == source.files.end() ? source.files[0] : *one};
   source.name = source.files[0].stem().string();
+  source.data = source.files[0].string();
   source.note +=
       " It stands in for the report's piece, which etude data get smd fetches: the "
       "report's numbers are for another music.";
@@ -104,10 +109,14 @@ Source automatic(const fs::path& data_dir) {
 Source own_files(const fs::path& path) {
   require(fs::exists(path), "data=", path.string(),
           ": neither a known set (bwv888, smd, giantmidi_eval, tunes, auto) nor a file or folder");
-  if (!fs::is_directory(path)) return {.name = path.stem().string(), .files = {path}};
-  Source source{.name = path.filename().string(), .files = {}, .lenient = true};
-  add_midi_files(path, source.files);
-  require(!source.files.empty(), path.string(), ": holds no *.mid or *.midi file");
+  const fs::path whole = fs::weakly_canonical(path);
+  if (!fs::is_directory(whole)) {
+    return {.name = whole.stem().string(), .data = whole.string(), .files = {whole}};
+  }
+  Source source{
+      .name = whole.filename().string(), .data = whole.string(), .files = {}, .lenient = true};
+  add_midi_files(whole, source.files);
+  require(!source.files.empty(), whole.string(), ": holds no *.mid or *.midi file");
   return source;
 }
 
@@ -119,31 +128,30 @@ Source find_source(const std::string& data, const fs::path& data_dir) {
   return own_files(data);
 }
 
-bool is_held_out(const Source& source, std::size_t index) {
-  if (source.files.size() == 1) return false;
-  if (source.name != "giantmidi_eval") {
-    return index % 8 == 7 || (source.files.size() < 8 && index + 1 == source.files.size());
+bool is_held_out(const Source& source, const std::vector<Piece>& pieces, std::size_t i) {
+  if (source.by_works) {
+    return std::ranges::any_of(kHeldOutWorks,
+                               [&](const char* work) { return pieces[i].name.starts_with(work); });
   }
-  const std::string name = source.files[index].filename().string();
-  return std::ranges::any_of(kHeldOutWorks,
-                             [&](const char* work) { return name.starts_with(work); });
+  return i % 8 == 7 || (pieces.size() > 1 && pieces.size() < 8 && i + 1 == pieces.size());
 }
 
-Piece read_piece(const fs::path& file, const Tokenizer& tokenizer, bool augmented) {
+/// At its own tempo alone.
+Piece read_piece(const fs::path& file, const Tokenizer& tokenizer) {
   Piece piece{.name = file.stem().string(), .score = midi::score(midi::read(file)), .ids = {}};
   try {
-    for (std::size_t i = 0; i < kTempoFactors.size(); ++i) {
-      if (i == kOwnTempo) {
-        piece.ids[i] = tokenizer.encode(piece.score);
-      } else if (augmented) {
-        piece.ids[i] = tokenizer.encode(stretched(piece.score, kTempoFactors[i]));
-      }
-    }
+    piece.ids[kOwnTempo] = tokenizer.encode(piece.score);
   } catch (const Error& error) {
     fail(file.string(), ": ", error.what());
   }
   require(piece.own_ids().size() >= 2, file.string(), ": holds no note of a piano");
   return piece;
+}
+
+void add_tempos(Piece& piece, const Tokenizer& tokenizer) {
+  for (std::size_t i = 0; i < kTempoFactors.size(); ++i) {
+    if (i != kOwnTempo) piece.ids[i] = tokenizer.encode(stretched(piece.score, kTempoFactors[i]));
+  }
 }
 
 std::string hash_of(const Music& music) {
@@ -189,8 +197,10 @@ midi::Score stretched(const midi::Score& score, double factor) {
   constexpr std::uint16_t kTicksPerQuarter = 30000;  // 60,000 per second at 120 beats per minute
   const midi::TimeMap time(score);
   const auto to_tick = [&](double tick) {
-    return static_cast<std::uint32_t>(
-        std::llround(time.seconds(tick) * factor * 2 * kTicksPerQuarter));
+    const double seconds = time.seconds(tick) * factor;
+    require(seconds < 19 * 3600, "a piece of ", seconds, " s at another tempo is too long: leave ",
+            "augmentation out");
+    return static_cast<std::uint32_t>(std::llround(seconds * 2 * kTicksPerQuarter));
   };
   midi::Score result;
   result.division.ticks = kTicksPerQuarter;
@@ -210,22 +220,29 @@ midi::Score stretched(const midi::Score& score, double factor) {
 Music load_music(const Config& config, const fs::path& data_dir) {
   const Source source = find_source(config.data, data_dir);
   const PerformanceTokenizer tokenizer({.carry_residual = config.carry_residual});
-  Music music{.name = source.name, .train = {}, .held_out = {}, .hash = {}, .notes = {}};
+  Music music{.name = source.name,
+              .data = source.data,
+              .train = {},
+              .held_out = {},
+              .hash = {},
+              .notes = {}};
   if (!source.note.empty()) music.notes.push_back(source.note);
-  std::vector<std::string> left_out;
-  for (std::size_t i = 0; i < source.files.size(); ++i) {
-    const bool held_out = is_held_out(source, i);
+  std::vector<Piece> pieces;
+  for (const fs::path& file : source.files) {
     try {
-      (held_out ? music.held_out : music.train)
-          .push_back(read_piece(source.files[i], tokenizer, config.augmentation && !held_out));
+      pieces.push_back(read_piece(file, tokenizer));
     } catch (const Error& error) {
       if (!source.lenient) throw;
-      left_out.push_back(error.what());
+      music.notes.push_back(std::string("Left out: ") + error.what() + ".");
     }
   }
-  for (const std::string& why : left_out) music.notes.push_back("Left out: " + why + ".");
-  require(!music.train.empty(), source.name, ": none of its ", source.files.size(),
-          " MIDI files can be trained on", left_out.empty() ? "" : "; the first: " + left_out[0]);
+  require(!pieces.empty(), source.data, ": none of its ", source.files.size(),
+          " MIDI files can be used; ", music.notes.empty() ? "" : music.notes[0]);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const bool held_out = is_held_out(source, pieces, i);
+    if (config.augmentation && !held_out) add_tempos(pieces[i], tokenizer);
+    (held_out ? music.held_out : music.train).push_back(std::move(pieces[i]));
+  }
   music.hash = hash_of(music);
   return music;
 }

@@ -29,11 +29,15 @@ struct Piece {
 };
 
 struct Music {
-  std::string name;                // what "auto" became
+  std::string name;                // short, for titles
+  std::string data;                // loads the same again: what "auto" became
   std::vector<Piece> train;        // not empty
   std::vector<Piece> held_out;     // empty where there is one piece alone
   std::string hash;                // of all ids
   std::vector<std::string> notes;  // what was left out and why, for the report page
+
+  /// Whether it is one piece, to be known by heart, or many.
+  bool corpus() const { return !held_out.empty(); }
 };
 
 /// Loads what config.data names, with its tokenizer settings and augmentation (of the training
@@ -45,18 +49,20 @@ struct Music {
 ///   "auto"            bwv888 if data_dir/smd is there, else a tune
 ///   another           a MIDI file, or a folder whose *.mid and *.midi are searched for at any
 ///   depth
-/// Of sets and folders every eighth piece is held out, unless said otherwise above. Of a folder,
-/// files that cannot be read or hold no notes are left out, and named in `notes`.
+/// Of several pieces every eighth is held out, of fewer than eight the last, unless said otherwise
+/// above. Of a folder, files that cannot be read or hold no notes are left out, and named in
+/// `notes`.
 /// Throws Error for what is missing or damaged, with the remedy, and for no pieces.
 Music load_music(const Config& config, const std::filesystem::path& data_dir);
 
-/// The data set of the variant "corpus" where `corpus` is "auto".
+/// What loads the music of the variant "corpus" where `corpus` is "auto".
 std::string corpus_name(const std::string& corpus, const std::filesystem::path& data_dir);
 
 /// The notes that the vocabulary can say (no drums, pitches of a piano), with times in seconds.
 std::vector<Note> playable_notes(const midi::Score& score);
 
-/// The notes with all times multiplied by `factor`, to the nearest 1/60,000 s.
+/// The notes with all times multiplied by `factor`, to the nearest 1/60,000 s. Error for more than
+/// 19 hours.
 midi::Score stretched(const midi::Score& score, double factor);
 
 }  // namespace etude::performance_lstm

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <iostream>
+#include <set>
 
 #include "engine/run/console.h"
 #include "models/driver.h"
@@ -31,8 +32,8 @@ void write_figures(Trainer& trainer, const Music& music, const fs::path& folder)
   const Config& config = trainer.config();
   const Piece& piece = primer_piece(music);
   const std::vector<Note> truth = playable_notes(piece.score);
-  write_music(folder, "truth", piece.score);
   const PerformanceTokenizer tokenizer({.carry_residual = config.carry_residual});
+  write_music(folder, "truth", tokenizer.decode(piece.own_ids()));  // as the model is to sound
   for (const Setting& setting : settings(config, music, piece)) {
     Generator random(static_cast<std::uint64_t>(config.seed), kFigureStream);
     const auto ids = generate(trainer.model(), 1, setting.options, random);
@@ -45,7 +46,6 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
                    const fs::path& data_dir, const fs::path& folder, Device device) {
   if (fs::exists(folder / "result.json")) return;
   config.choose_variant(variant);
-  if (variant == "corpus") config.data = corpus_name(config.data, data_dir);
   config.seed = seed;
   const Music music = load_music(config, data_dir);
   make_folder(folder);
@@ -71,6 +71,23 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
                                       {"train_seconds", resumed ? Json() : Json(train_seconds)}});
 }
 
+/// Finds out what music "auto" is, and what is wrong with the settings and the data of any variant.
+void check_before_hours(Config& config, const std::vector<std::string>& variants,
+                        const fs::path& data_dir) {
+  config.temperature_list();
+  config.corpus = corpus_name(config.corpus, data_dir);
+  std::set<std::string> noted;
+  for (const std::string& variant : variants) {
+    Config own = config;
+    own.choose_variant(variant);
+    const Music music = load_music(own, data_dir);
+    (variant == "corpus" ? config.corpus : config.data) = music.data;
+    for (const std::string& text : music.notes) {
+      if (noted.insert(text).second) note(text);
+    }
+  }
+}
+
 class PerformanceLstmExperiment : public Experiment {
  public:
   const char* name() const override { return "performance_lstm"; }
@@ -82,6 +99,7 @@ class PerformanceLstmExperiment : public Experiment {
     Config config;
     configure_training(config.all(), options, name());
     const Music music = load_and_note(config, options.data_dir);
+    config.data = music.data;
     return train_in_folder(options, name(), music.name, config.all(), [&](const fs::path& folder) {
       train_run(config, music, folder, options.device);
     });
@@ -118,7 +136,7 @@ class PerformanceLstmExperiment : public Experiment {
     Config config;
     configure(config.all(), options, name());
     const std::vector<std::string> variants = config.variant_list();
-    load_and_note(config, options.data_dir);
+    check_before_hours(config, variants, options.data_dir);
     Json runs = Json::array();
     const fs::path folder =
         reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {

@@ -61,7 +61,8 @@ std::vector<std::vector<std::int32_t>> generate(PerformanceLstm& model, std::int
   Tensor next;
   if (options.primer.empty()) {
     const Tensor logits = contiguous(expand(reshape(model.first, {1, kIds}), {pieces, kIds}));
-    next = reshape(sample(logits, {}, random).id, {1, pieces});
+    const SamplingParams first{.temperature = options.temperature == 0 ? 0.0 : 1.0};
+    next = reshape(sample(logits, first, random).id, {1, pieces});
   } else {
     next = repeated(options.primer, pieces, device);
   }
@@ -69,7 +70,7 @@ std::vector<std::vector<std::int32_t>> generate(PerformanceLstm& model, std::int
   LstmState state;
   for (std::int64_t count = next.dim(0); count < options.count; ++count) {
     PerformanceLstm::Output y = model(next, tempo, state);
-    if (options.refeed_last_token && next.dim(0) > 1) {
+    if (options.refeed_last_token && steps.size() == 1 && !options.primer.empty()) {
       y = model(slice(next, 0, next.dim(0) - 1, next.dim(0)), tempo, y.end);
     }
     state = y.end;

@@ -25,7 +25,7 @@ struct GenerateOptions {
 
 /// `pieces` of `count` ids each, all at once: from a state of zeros through the primer, then event
 /// by event. `done`, if given, is called after each event with the number of events so far. Throws
-/// Error for options out of range, an unending primer (count or longer) and a network whose outputs
+/// Error for options out of range, a primer of `count` events or more and a network whose outputs
 /// are no numbers.
 std::vector<std::vector<std::int32_t>> generate(PerformanceLstm& model, std::int64_t pieces,
                                                 const GenerateOptions& options, Generator& random,

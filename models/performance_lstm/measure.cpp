@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <sstream>
 
 #include "engine/run/console.h"
@@ -13,11 +12,6 @@ namespace {
 
 constexpr std::int64_t kCorpusEvents = 2000;
 constexpr std::uint64_t kMeasureStream = 9;
-
-constexpr std::pair<const char*, NoteProperty> kProperties[] = {
-    {"pitch", NoteProperty::pitch},
-    {"duration", NoteProperty::duration},
-    {"velocity", NoteProperty::velocity}};
 
 const HistogramDistances& of(const NoteDistances& d, NoteProperty property) {
   return property == NoteProperty::pitch      ? d.pitch
@@ -67,9 +61,8 @@ std::string file_name(const std::string& setting) {
 std::vector<Setting> settings(const Config& config, const Music& music, const Piece& piece) {
   const auto ids = piece.own_ids();
   const auto length = static_cast<std::int64_t>(ids.size());
-  const bool corpus = music.train.size() > 1;
   const std::int64_t count =
-      std::max<std::int64_t>(2, corpus ? std::min(length, kCorpusEvents) : length);
+      std::max<std::int64_t>(2, music.corpus() ? std::min(length, kCorpusEvents) : length);
   std::vector<Setting> result;
   for (const double temperature : config.temperature_list()) {
     std::ostringstream name;
@@ -91,40 +84,57 @@ std::vector<Setting> settings(const Config& config, const Music& music, const Pi
   return result;
 }
 
+const std::vector<Piece>& true_pieces(const Music& music) {
+  return music.corpus() ? music.held_out : music.train;
+}
+
 std::vector<Note> true_notes(const Music& music) {
-  if (music.train.size() == 1) return playable_notes(music.train[0].score);
   std::vector<Note> notes;
-  for (const Piece& piece : music.held_out) {
+  for (const Piece& piece : true_pieces(music)) {
     const std::vector<Note> more = playable_notes(piece.score);
     notes.insert(notes.end(), more.begin(), more.end());
   }
   return notes;
 }
 
-const Piece& primer_piece(const Music& music) {
-  return music.held_out.empty() ? music.train[0] : music.held_out[0];
-}
+const Piece& primer_piece(const Music& music) { return true_pieces(music)[0]; }
 
 std::vector<Note> notes_of(const Config& config, std::span<const std::int32_t> ids) {
   return playable_notes(
       PerformanceTokenizer({.carry_residual = config.carry_residual}).decode(ids));
 }
 
-double copied_share(std::span<const std::int32_t> ids, const std::vector<Piece>& pieces,
-                    std::size_t length) {
-  if (ids.size() < length) return 0;
-  const auto run = [length](std::span<const std::int32_t> from, std::size_t at) {
-    return std::u32string(from.begin() + at, from.begin() + at + length);
-  };
-  std::set<std::u32string> known;
-  for (const Piece& piece : pieces) {
-    const auto own = piece.own_ids();
-    for (std::size_t i = 0; i + length <= own.size(); ++i) known.insert(run(own, i));
+namespace {
+
+/// FNV-1a of a run that starts at `at` of ids that follow each other in a circle.
+std::uint64_t hash_of_run(std::span<const std::int32_t> ids, std::size_t at) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (std::size_t i = at; i < at + TrainingRuns::length; ++i) {
+    hash = (hash ^ static_cast<std::uint64_t>(ids[i % ids.size()])) * 0x100000001b3;
   }
+  return hash;
+}
+
+std::size_t num_runs(std::span<const std::int32_t> ids) {
+  return ids.size() < TrainingRuns::length ? 0 : ids.size() - TrainingRuns::length + 1;
+}
+
+}  // namespace
+
+TrainingRuns::TrainingRuns(const std::vector<Piece>& pieces, bool loop) {
+  for (const Piece& piece : pieces) {
+    for (const auto& ids : piece.ids) {
+      const std::size_t runs = loop ? ids.size() : num_runs(ids);
+      for (std::size_t i = 0; i < runs; ++i) hashes_.insert(hash_of_run(ids, i));
+    }
+  }
+}
+
+double TrainingRuns::share(std::span<const std::int32_t> ids) const {
+  const std::size_t runs = num_runs(ids);
   std::size_t copied = 0;
-  const std::size_t runs = ids.size() - length + 1;
-  for (std::size_t i = 0; i < runs; ++i) copied += known.count(run(ids, i));
-  return static_cast<double>(copied) / static_cast<double>(runs);
+  for (std::size_t i = 0; i < runs; ++i) copied += hashes_.count(hash_of_run(ids, i));
+  return runs == 0 ? 0 : static_cast<double>(copied) / static_cast<double>(runs);
 }
 
 Json measure(Trainer& trainer, const Music& music, std::uint64_t seed) {
@@ -135,7 +145,7 @@ Json measure(Trainer& trainer, const Music& music, std::uint64_t seed) {
               {"held_out_bits", nullptr},
               {"train_events", 0},
               {"held_out_events", 0}};
-  if (!music.held_out.empty()) result["held_out_bits"] = bits_per_event(model, music.held_out);
+  if (music.corpus()) result["held_out_bits"] = bits_per_event(model, music.held_out);
   for (const auto& [key, part] :
        {std::pair{"train_events", &music.train}, std::pair{"held_out_events", &music.held_out}}) {
     std::size_t events = 0;
@@ -144,11 +154,12 @@ Json measure(Trainer& trainer, const Music& music, std::uint64_t seed) {
   }
   result["true_notes"] = truth.size();
   std::vector<Note> tokenised;
-  for (const Piece& piece : music.train.size() == 1 ? music.train : music.held_out) {
+  for (const Piece& piece : true_pieces(music)) {
     const std::vector<Note> more = notes_of(config, piece.own_ids());
     tokenised.insert(tokenised.end(), more.begin(), more.end());
   }
   result["settings"][kTrueNotes] = distances_of(tokenised, truth);
+  const TrainingRuns known(music.train, config.loop);
   for (const Setting& setting : settings(config, music, primer_piece(music))) {
     Generator random(seed, kMeasureStream);
     Json row{{"events", setting.options.count}, {"empty", 0}};
@@ -165,7 +176,7 @@ Json measure(Trainer& trainer, const Music& music, std::uint64_t seed) {
       for (const Note& note : notes) end = std::max(end, note.start + note.duration);
       row["seconds"].push_back(end);
       row["notes"].push_back(notes.size());
-      row["copied"].push_back(copied_share(ids, music.train));
+      row["copied"].push_back(known.share(std::span(ids).subspan(setting.options.primer.size())));
     }
     result["settings"][setting.name] = row;
     if (!all.empty()) result["histograms"][setting.name] = histograms_of(all, truth);

@@ -20,8 +20,8 @@ class PerformanceLstm : public Module {
   /// tempo conditioning, 1 if not given. start: [layers, B, hidden], zeros if not given.
   Output operator()(const Tensor& ids, const Tensor& tempo = {}, const LstmState& start = {});
 
-  /// [240], saved with the network: logarithms of how often each event is in the training music,
-  /// and so at the start of a window. Draws the first event of a piece.
+  /// [240], saved with the network: logarithms of how often each event is in the training music
+  /// at its own tempo, as at the start of a window. Draws the first event of a piece.
   Tensor first;
 
   bool conditioned() const { return conditioned_; }

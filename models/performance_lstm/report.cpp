@@ -19,11 +19,6 @@ namespace fs = std::filesystem;
 using Variants = std::vector<Variant>;
 using Columns = std::vector<Column>;
 
-const Variant* find(const Variants& variants, const char* name) {
-  const auto found = std::ranges::find(variants, name, &Variant::first);
-  return found == variants.end() ? nullptr : &*found;
-}
-
 std::string average_of(const Column& c) {
   return mean_and_sd(cell(*c.variant, c.setting, {"bins_10", "overall"}), 4);
 }
@@ -31,25 +26,45 @@ std::string average_of(const Column& c) {
 std::string summary_text(const Variants& variants, const Columns& columns) {
   std::string text;
   if (const Column* best = best_temperature(columns)) {
-    const RunResult& run = *best->variant->second[0];
-    const auto one = std::ranges::find_if(
-        columns, [](const Column& c) { return c.table == "temperature" && c.setting == "tau 1"; });
-    text = "Distance of the generated notes' distributions from those of " + run.data + ": " +
-           average_of(*best) + " at the best temperature, " + best->heading +
-           " (the report: 0.1084 at tau 0.8), and " + average_of(*one) +
-           " at tau 1 (the report: 0.1982, and 0.0954 after 20,000 iterations). " +
-           "The true notes themselves, once encoded and decoded, are at " +
-           number(cell(*best->variant, kTrueNotes, {"bins_10", "overall"})[0], 4) +
-           ". Mean ± standard deviation over " +
-           std::to_string(cell(*best->variant, best->setting, {"bins_10", "overall"}).size()) +
-           " pieces of " + std::to_string(best->variant->second.size()) + " seeds.";
+    const auto reported = [](const char* table, const char* heading) {
+      return number(reported_overall(table, heading), 4);
+    };
+    text = "Distance of the generated notes' distributions from those of " +
+           best->variant->second[0]->data + ": " + average_of(*best) +
+           " at the best temperature, " + best->heading +
+           " (the report: " + reported("temperature", "tau 0.8") + " at tau 0.8).";
+    for (const Column& c : columns) {
+      if (c.table != "temperature" || c.setting != "tau 1") continue;
+      text += " At tau 1 it is " + average_of(c) +
+              " (the report: " + reported("temperature", "tau 1") + ", and " +
+              reported("tempo", "baseline") + " after 20,000 iterations).";
+    }
+    const auto floor = cell(*best->variant, kTrueNotes, {"bins_10", "overall"});
+    text += " The true notes themselves, once encoded and decoded, are at " +
+            number(floor.at(0), 4) + ". Mean ± standard deviation over " +
+            std::to_string(cell(*best->variant, best->setting, {"bins_10", "overall"}).size()) +
+            " pieces of " + std::to_string(best->variant->second.size()) + " seeds.";
   }
-  if (const Variant* corpus = find(variants, "corpus")) {
+  if (const Variant* corpus = find_variant(variants, "corpus")) {
     text += (text.empty() ? "" : " ") + std::string("On ") + corpus->second[0]->data + ", " +
             mean_and_sd(run_values(*corpus, "held_out_bits"), 3) +
             " bits per event on pieces that were held out.";
   }
   return text;
+}
+
+/// How many generated pieces have no note at all, and so count in no distance.
+std::string empty_pieces(const Columns& columns) {
+  double empty = 0;
+  for (const Column& c : columns) {
+    if (c.setting == kTrueNotes) continue;
+    for (const RunResult* run : c.variant->second) {
+      empty += run->metrics.at("settings").at(c.setting).at("empty").get<double>();
+    }
+  }
+  return empty > 0 ? "Without a note, and in no distance: " + number(empty, 0) +
+                         " generated pieces of all settings together."
+                   : "";
 }
 
 void temperature_section(Report& page, const Columns& columns) {
@@ -64,15 +79,16 @@ void temperature_section(Report& page, const Columns& columns) {
       "memory from invention. The row of the true notes is what encoding and decoding alone "
       "costs.");
   page.table(averages_table(columns, "temperature"));
+  if (const std::string empty = empty_pieces(columns); !empty.empty()) page.text(empty);
   BarChart chart{.title = "Average distance by temperature",
                  .x_label = "temperature",
                  .y_label = "average distance, 10 bins",
                  .labels = {},
                  .bars = {{"the report, one piece", {}, {}}, {"ours", {}, {}}}};
   for (const Column& c : columns) {
-    if (c.table != "temperature" || std::isnan(reported_overall(c))) continue;
+    if (c.table != "temperature" || std::isnan(reported_overall(c.table, c.heading))) continue;
     chart.labels.push_back(c.heading);
-    chart.bars[0].values.push_back(reported_overall(c));
+    chart.bars[0].values.push_back(reported_overall(c.table, c.heading));
     chart.bars[0].sd.push_back(0);
     const MeanSd ours = mean_sd(cell(*c.variant, c.setting, {"bins_10", "overall"}));
     chart.bars[1].values.push_back(ours.mean);
@@ -144,27 +160,36 @@ void progress_section(Report& page, const Variants& variants) {
   }
 }
 
-void distribution_section(Report& page, const Columns& columns) {
-  page.section("Distributions");
-  const Column* best = best_temperature(columns);
-  if (!best) return;
-  const Json& metrics = best->variant->second[0]->metrics;
-  const Json& histograms = metrics.at("histograms").at(best->setting);
-  constexpr std::pair<const char*, int> kProperties[] = {
-      {"pitch", 0}, {"duration", 2}, {"velocity", 0}};
-  for (const auto& [property, decimals] : kProperties) {
-    const Json& pair = histograms.at(property);
+void distribution_figures(Report& page, const Column& column) {
+  const RunResult& run = *column.variant->second[0];
+  const Json& all = run.metrics.at("histograms");
+  if (!all.contains(column.setting)) return;  // no piece had a note
+  for (const auto& [property, kind] : kProperties) {
+    const bool seconds = kind == NoteProperty::duration;
+    const Json& pair = all.at(column.setting).at(property);
     BarChart chart{
-        .title = std::string(property) + " of the notes, " + best->heading,
-        .x_label = std::string("from this ") + property + (decimals > 0 ? " (s) on" : " on"),
+        .title = run.variant + ", " + column.setting + ": " + property,
+        .x_label = std::string("from this ") + property + (seconds ? " (s) on" : " on"),
         .y_label = "share",
         .labels = {},
         .bars = {{"truth", pair.at("truth"), {}}, {"generated", pair.at("generated"), {}}}};
     const auto edges = pair.at("edges").get<std::vector<double>>();
     for (std::size_t i = 0; i + 1 < edges.size(); ++i) {
-      chart.labels.push_back(number(edges[i], decimals));
+      chart.labels.push_back(number(edges[i], seconds ? 2 : 0));
     }
     page.figure(draw(chart), "All generated pieces of the first seed together.");
+  }
+}
+
+void distribution_section(Report& page, const Columns& columns) {
+  page.section("Distributions");
+  if (const Column* best = best_temperature(columns)) distribution_figures(page, *best);
+  for (const Column& c : columns) {
+    const bool other = c.table == "tempo" && c.heading != "baseline" && c.setting == "tau 1";
+    if (other || (c.table == "corpus" && c.setting == "tau 1") ||
+        (c.table == "primed" && c.setting == "primed")) {
+      distribution_figures(page, c);
+    }
   }
 }
 
@@ -203,14 +228,17 @@ void data_section(Report& page, const Variants& variants) {
   }
 }
 
-fs::path write_page(const fs::path& folder, Json summary) {
-  std::vector<RunResult> runs;
-  for (const std::string name : summary.at("runs")) runs.push_back(read_run(folder, name));
-  require(!runs.empty(), (folder / "summary.json").string(), ": lists no runs");
+Report page_of(const fs::path& folder, Json& summary) {
+  const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
   const Variants variants = group_runs(runs, &RunResult::variant);
+  for (const Variant& v : variants) {
+    for (const RunResult* run : v.second) {
+      require(run->result.at("data_hash") == v.second[0]->result.at("data_hash"), folder.string(),
+              ": ", run->name, " and ", v.second[0]->name, " were trained on different music");
+    }
+  }
   const Columns columns = columns_of(variants);
   summary["table"] = comparison_json(columns);
-  write_json(folder / "summary.json", summary);
 
   Report page("Performance LSTM: " + runs[0].data);
   page.summary(summary_text(variants, columns));
@@ -220,22 +248,20 @@ fs::path write_page(const fs::path& folder, Json summary) {
   if (has("temperature")) temperature_section(page, columns);
   if (has("primed")) primed_section(page, columns);
   if (has("tempo")) tempo_section(page, columns);
-  if (const Variant* corpus = find(variants, "corpus")) corpus_section(page, *corpus, columns);
+  if (const Variant* corpus = find_variant(variants, "corpus"))
+    corpus_section(page, *corpus, columns);
   progress_section(page, variants);
   distribution_section(page, columns);
   music_section(page, folder, variants);
   data_section(page, variants);
-  add_provenance(page, summary);
-  page.write(folder / "report.html");
-  return folder / "report.html";
+  return page;
 }
 
 }  // namespace
 
 fs::path write_report(const fs::path& folder, Json summary) {
-  fs::path page;
-  blame(folder / "summary.json", [&] { page = write_page(folder, std::move(summary)); });
-  return page;
+  return write_report_page(folder, std::move(summary),
+                           [&](Json& completed) { return page_of(folder, completed); });
 }
 
 }  // namespace etude::performance_lstm

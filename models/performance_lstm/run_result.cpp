@@ -37,15 +37,17 @@ RunResult read_run(const fs::path& folder, const std::string& name) {
 
 std::vector<double> cell(const Variant& variant, const std::string& setting,
                          const std::vector<std::string>& path) {
+  std::vector<std::string> keys = {setting};
+  keys.insert(keys.end(), path.begin(), path.end());
   std::vector<double> values;
   for (const RunResult* run : variant.second) {
-    const Json& all = run->metrics.at("settings");
-    if (!all.contains(setting)) continue;
-    const Json* at = &all.at(setting);
-    for (const std::string& key : path) {
-      if (!at->contains(key)) return values;  // no generated piece had a note
-      at = &at->at(key);
+    const Json* at = &run->metrics.at("settings");
+    bool found = true;  // not if no piece of this run had a note
+    for (const std::string& key : keys) {
+      found = found && at->contains(key);
+      if (found) at = &at->at(key);
     }
+    if (!found) continue;
     for (const Json& value : *at) values.push_back(value.get<double>());
   }
   return values;

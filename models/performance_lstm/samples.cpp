@@ -31,6 +31,11 @@ void write_samples(Trainer& trainer, const SampleConfig& config, std::uint64_t s
                    const std::filesystem::path& folder) {
   require(config.tempo == 1 || trainer.model().conditioned(), "--tempo ", config.tempo,
           ": this model was trained without tempo conditioning (conditioning = \"factor\")");
+  const bool primed = config.primer != "none";
+  require(
+      primed || (config.primer_length == SampleConfig().primer_length && !config.refeed_last_token),
+      "--primer_length and --refeed_last_token say something of a primer: name its MIDI file ",
+      "with --primer");
   const PerformanceTokenizer tokenizer({.carry_residual = trainer.config().carry_residual});
   const std::vector<std::int32_t> primer = read_primer(config, tokenizer);
   Generator random(seed, 1);

@@ -219,6 +219,10 @@ class Run {
 
   void state(State& s) {
     name_model(s, kModelName);
+    std::string hash = music_.hash;
+    s.text("data_hash", hash);
+    require(hash == music_.hash, "the music has changed since the run began (", music_.data,
+            "): bring it back, or begin another run");
     trainer_.state(s);
     s.generator("windows", random_);
     s.number("best", best_);

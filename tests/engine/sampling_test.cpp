@@ -71,6 +71,9 @@ TEST_SUITE("sampling op") {
                          "sample: logits must be [.., vocabulary], not [2, 0]", Error);
     CHECK_THROWS_WITH_AS(sample(Tensor::zeros({2, 3}), {.top_p = 2}, generator),
                          "sample: top_p must be in (0, 1], not 2", Error);
+    const Tensor lengths = Tensor::from<std::int32_t>({1, 1}, {2});
+    CHECK_THROWS_WITH_AS(sample(Tensor::zeros({2, 3}), {}, generator, {}, lengths),
+                         "sample: history lengths of shape [2] without a history", Error);
   }
 }
 

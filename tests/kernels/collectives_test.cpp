@@ -112,6 +112,8 @@ __global__ void shuffles(const float* x, float* y, unsigned* votes, double* wide
   votes[64 + i] = all(x[i] > -100) ? 1 : 0;
   wide[i] = shuffle(static_cast<double>(x[i]) * 1e-9, 31 - i);
   if (i < 16) y[192 + i] = shuffle(x[i], 15 - i, 0xffffu);
+  y[208 + i] = warp_scan(x[i]);
+  if (i < 5) y[240 + i] = warp_scan(x[i], 0x1fu);
 }
 
 /// y[i] = x[i] through shared memory, a warp at a time, in its reversed order and back.
@@ -186,9 +188,9 @@ TEST_CASE("block reductions, twice in a row, give every thread the result") {
   });
 }
 
-TEST_CASE("shuffles, votes and reductions over parts of a warp") {
+TEST_CASE("shuffles, votes, reductions over parts of a warp, and sums up to each lane") {
   const std::vector<float> x = values(32);
-  DeviceArray<float> dx(x), dy(208);
+  DeviceArray<float> dx(x), dy(245);
   DeviceArray<unsigned> dvotes(96);
   DeviceArray<double> dwide(32);
   launch(DeviceArray<float>::gpu(), {.grid = 1, .block = 32}, collectives::shuffles, dx.data(),
@@ -213,6 +215,9 @@ TEST_CASE("shuffles, votes and reductions over parts of a warp") {
     CHECK(votes[64 + i] == 1);
     CHECK(wide[i] == static_cast<double>(x[31 - i]) * 1e-9);
     if (i < 16) CHECK(y[192 + i] == x[15 - i]);
+    const double sum = std::accumulate(x.begin(), x.begin() + static_cast<int>(i) + 1, 0.0);
+    CHECK(y[208 + i] == doctest::Approx(sum));
+    if (i < 5) CHECK(y[240 + i] == doctest::Approx(sum));
   }
 }
 

@@ -121,11 +121,14 @@ TEST_SUITE("performance_lstm") {
     CHECK(many.held_out[0].ids[0].empty());  // only at its own tempo
     CHECK(many.hash != one.hash);
     CHECK(music_of(config, folder.path, 3).held_out.size() == 1);
+    CHECK(!one.corpus());
+    CHECK(many.corpus());
 
     std::ofstream(folder.path / "broken.mid") << "MThd";
     config.data = folder.path.string();
     const Music lenient = load_music(config, "no-data");
-    CHECK(lenient.train.size() + lenient.held_out.size() == 3);
+    CHECK(lenient.train.size() == 2);  // as without the broken file
+    CHECK(lenient.held_out.size() == 1);
     REQUIRE(lenient.notes.size() == 1);
     CHECK(contains(lenient.notes[0], "broken.mid"));
     config.data = (folder.path / "broken.mid").string();
@@ -135,6 +138,8 @@ TEST_SUITE("performance_lstm") {
     CHECK(contains(message_of([&] { load_music(config, "no-data"); }), "etude data get smd"));
     config.data = "no-such-thing";
     CHECK(contains(message_of([&] { load_music(config, "no-data"); }), "bwv888, smd"));
+    config.data = folder.path.string() + "/";
+    CHECK(load_music(config, "no-data").name == folder.path.filename());
     CHECK(corpus_name("auto", "no-data") == "tunes");
     CHECK(corpus_name("smd", "no-data") == "smd");
   }
@@ -198,7 +203,7 @@ TEST_SUITE("performance_lstm") {
     CHECK(config.data == config.corpus);
     CHECK(config.dropout == config.corpus_dropout);
     CHECK(small().temperature_list() == std::vector<double>{0.6, 0.8, 1, 1.2, 1.4});
-    for (const char* wrong : {"0.6,hot", "-1", "nan", "", "1,,2"}) {
+    for (const char* wrong : {"0.6,hot", "-1", "nan", "", "1,,2", "1,1"}) {
       config.temperatures = wrong;
       CHECK_THROWS_AS(config.temperature_list(), Error);
     }
@@ -287,17 +292,23 @@ TEST_SUITE("performance_lstm") {
     config.checkpoint_every = 4;
     config.eval_every = 4;
     config.dropout = 0.2;
-    config.random_state = true;
+    config.random_state = config.augmentation = true;
+    config.conditioning = "factor";
     const Music music = music_of(config, folder.path / "music", 2);
     train_run(config, music, folder.path / "whole", Device::cpu);
     Config half = config;
     half.iterations = 4;
     train_run(half, music, folder.path / "parts", Device::cpu);
     train_run(config, music, folder.path / "parts", Device::cpu);
-    const auto read = [&](const char* run) {
-      return read_text_file(folder.path / run / "best.safetensors");
-    };
-    CHECK(read("whole") == read("parts"));
+    for (const char* file : {"best.safetensors", "last.safetensors", "log.jsonl"}) {
+      CHECK(read_text_file(folder.path / "whole" / file) ==
+            read_text_file(folder.path / "parts" / file));
+    }
+    const Music other = music_of(config, folder.path / "other", 3);
+    config.iterations = 10;
+    CHECK(
+        contains(message_of([&] { train_run(config, other, folder.path / "parts", Device::cpu); }),
+                 "the music has changed"));
   }
 
   TEST_CASE("bits per event: the sum over events, pieces of any length side by side") {
@@ -394,10 +405,16 @@ TEST_SUITE("performance_lstm") {
     Piece piece;
     for (int i = 0; i < 40; ++i) piece.ids[kOwnTempo].push_back(i);
     std::vector<std::int32_t> ids(piece.own_ids().begin(), piece.own_ids().end());
-    CHECK(copied_share(ids, {piece}) == 1);
-    ids[20] = 99;  // in 16 of the 25 runs
-    CHECK(copied_share(ids, {piece}) == doctest::Approx(9.0 / 25));
-    CHECK(copied_share(std::span(ids).first(5), {piece}) == 0);
+    piece.ids[0] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
+    const TrainingRuns known({piece}, false), loops({piece}, true);
+    CHECK(known.share(ids) == 1);
+    CHECK(known.share(piece.ids[0]) == 1);  // another tempo is training music too
+    ids[20] = 99;                           // in 16 of the 25 runs
+    CHECK(known.share(ids) == doctest::Approx(9.0 / 25));
+    CHECK(known.share(std::span(ids).first(5)) == 0);
+    std::vector<std::int32_t> past = {30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 0, 1, 2, 3, 4, 5};
+    CHECK(known.share(past) == 0);
+    CHECK(loops.share(past) == 1);
   }
 
   TEST_CASE("measures of the true music itself") {
@@ -429,6 +446,10 @@ TEST_SUITE("performance_lstm") {
     CHECK(contains(message_of([&] { write_samples(trainer, sample, 1, folder.path); }),
                    "without tempo conditioning"));
     sample.tempo = 1;
+    sample.primer_length = 10;
+    CHECK(contains(message_of([&] { write_samples(trainer, sample, 1, folder.path); }),
+                   "--primer_length"));
+    sample.primer_length = 200;
     sample.primer = (folder.path / "none.mid").string();
     CHECK(
         contains(message_of([&] { write_samples(trainer, sample, 1, folder.path); }), "none.mid"));

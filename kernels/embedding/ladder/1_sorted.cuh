@@ -10,8 +10,8 @@
 // Bottleneck to come: Thrust's sort takes memory and gives it back in every call, which waits for
 // the card and cannot be captured in a graph; its dozen launches outweigh their work.
 
+#include "kernels/core/sort_keys.h"
 #include "kernels/embedding/ladder/sum_lists.cuh"
-#include "kernels/sampling/sort_rows.h"
 
 namespace etude::embedding_ladder {
 
@@ -64,7 +64,7 @@ void run_sorted(Stream& s, const View& ids, const View& dy, const View& dw) {
   const Memory memory(s, n, rows, dw.dim(1), n * 8);
   auto* key = static_cast<std::uint64_t*>(memory.own);
   launch(s, thread_per(n), sort_keys_kernel, ids.as<std::int32_t>(), key, n, rows);
-  if (n > 1) sort_rows(s, key, n);
+  if (n > 1) sort_keys(s, key, n);
   launch(s, thread_per(n > rows ? n : rows + 1), lists_kernel, key, memory.order, memory.start, n,
          rows);
   sum_lists<T>(s, memory, ids, dy, dw);

@@ -100,12 +100,7 @@ __global__ void __launch_bounds__(kCountThreads)
   before = block_sum<kCountThreads>(before);
   const std::int64_t v = std::int64_t{blockIdx.x} * kCountThreads + threadIdx.x;
   const std::int32_t own = v <= rows ? start[v] : 0;
-  std::int32_t sums = own;  // of the warp, up to the lane
-#pragma unroll
-  for (unsigned distance = 1; distance < kWarpSize; distance *= 2) {
-    const std::int32_t below = shuffle_up(sums, distance);
-    if (lane_id() >= distance) sums += below;
-  }
+  const std::int32_t sums = warp_scan(own);
   if (lane_id() == kWarpSize - 1) s.warp[warp_id()] = sums;
   __syncthreads();
   for (unsigned w = 0; w < warp_id(); ++w) before += s.warp[w];

@@ -6,8 +6,8 @@
 // 136 of them in the sort (8-byte keys, read and written for each of 8 digits, and read once more),
 // whose order only serves to read one threshold per row.
 
+#include "kernels/core/sort_keys.h"
 #include "kernels/sampling/ladder/block_search.cuh"
-#include "kernels/sampling/sort_rows.h"
 
 namespace etude::sampling_ladder {
 
@@ -224,7 +224,7 @@ inline void run_separate(Stream& s, const PhiloxKey& key, const View& logits, co
   launch(s, block_per_row, row_max_kernel, a);
   if (a.settings.top_k || a.settings.top_p) {
     launch(s, thread_per(elements), sort_keys_kernel, a);
-    sort_rows(s, a.key, elements);
+    sort_keys(s, a.key, elements);
     launch(s, block_per_row, scan_kernel<true>, a);
     launch(s, thread_per(rows.count), floor_kernel, a);
   }

@@ -12,17 +12,6 @@ using sampling::Mass;
 constexpr int kRowThreads = 512;  // of a block that has a row
 constexpr int kRowWarps = kRowThreads / static_cast<int>(kWarpSize);
 
-/// The inclusive sums of a warp's values, lane by lane (Hillis & Steele: five steps of doubling
-/// distance).
-__device__ __forceinline__ Mass warp_scan(Mass v, Site site = Site::current()) {
-#pragma unroll
-  for (unsigned distance = 1; distance < kWarpSize; distance *= 2) {
-    const Mass before = shuffle_up(v, distance, kFullMask, site);
-    if (lane_id() >= distance) v += before;
-  }
-  return v;
-}
-
 struct Found {
   int index;
   Mass left;  // the target less the sum of all masses before the index

@@ -1,4 +1,4 @@
-#include "kernels/sampling/sort_rows.h"
+#include "kernels/core/sort_keys.h"
 
 #include "kernels/core/cuda.h"
 
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(1) sort_kernel(std::uint64_t* keys, std::int64
 
 }  // namespace
 
-void sort_rows(Stream& s, std::uint64_t* keys, std::int64_t n) {
+void sort_keys(Stream& s, std::uint64_t* keys, std::int64_t n) {
 #ifdef __CUDACC__
   TemporaryMemory memory;
   const auto stream = static_cast<cudaStream_t>(s.native());
