@@ -26,7 +26,6 @@ struct Config {
 
   std::string conditioning = "none";
   bool augmentation = false;
-  double input_noise = 0;
   bool random_state = false;
   bool carry_residual = false;
   bool loop = true;
@@ -76,8 +75,6 @@ struct Config {
              "as in the report; factor: that of the augmentation",
              "none|random|factor");
     f("augmentation", &augmentation, "trains on the music with its times by 0.8, 0.9, 1, 1.1, 1.2");
-    f("input_noise", &input_noise,
-      "share of the events that a window shows wrongly: teaches to go on after a mistake", 0, 0.9);
     f("random_state", &random_state, "windows start from a normal state instead of zeros");
     f("carry_residual", &carry_residual, "of the tokenizer: keeps pieces from shrinking");
     f("loop", &loop, "a window goes on at a piece's start where it passes its end");

@@ -61,9 +61,6 @@ Windows::Batch Windows::draw(Generator& random, Device device) const {
     for (std::int64_t t = 0; t < T; ++t) {
       // A piece goes on at its start: also, whatever the settings, one shorter than a window.
       ids[t * B + b] = start.ids[(start.at + t) % start.ids.size()];
-      if (config_.input_noise > 0 && uniform_between(random, 0, 1) < config_.input_noise) {
-        ids[t * B + b] = start.ids[random.below(start.ids.size())];
-      }
       targets[t * B + b] = start.ids[(start.at + t + 1) % start.ids.size()];
     }
     const bool any = config_.conditioning == "random";

@@ -264,7 +264,6 @@ TEST_SUITE("performance_lstm") {
         config.conditioning = "factor";
         config.augmentation = config.random_state = config.carry_residual = true;
         config.dropout = 0.1;
-        config.input_noise = 0.05;
         config.lr_schedule = "cosine";
       }
       const Music music = music_of(config, folder.path / "music", kind[0] == 'p' ? 1 : 4);
