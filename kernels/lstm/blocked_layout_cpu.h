@@ -144,6 +144,18 @@ void from_lanes(const float* from, std::int64_t rows, std::int64_t cols, T* w) {
   }
 }
 
+/// Asks for one of `parts` parts of `size` vectors of weights, `depth` deep, at w: while the tiles
+/// of one piece of the depth run, the next one's weights come from the outer caches.
+inline void prefetch_weights(const float* w, std::int64_t size, std::int64_t w_vector,
+                             std::int64_t depth, std::int64_t part, std::int64_t parts) {
+  constexpr std::int64_t kLine = 16;  // floats
+  for (std::int64_t v = 0; v < size; ++v, w += w_vector) {
+    for (std::int64_t at = part * kLine; at < depth * kLanes; at += parts * kLine) {
+      __builtin_prefetch(w + at);
+    }
+  }
+}
+
 /// sums[vector][row] (+)= w x for `vectors` neighbouring vectors of outputs: x as runs, of rows
 /// `x_rows` of which `rows` from the pointer on are meant; sums as vectors of as many rows as
 /// `sums_vector` says, in floats.
@@ -159,7 +171,16 @@ inline void multiply(const float* x, std::int64_t x_rows, std::int64_t rows, std
                               .b_vector = depth * kLanes,
                               .c_vector = sums_vector,
                               .accumulate = accumulate || k > 0};
+      const bool same_panel = k + kRun < depth;
+      const float* next =
+          w + (same_panel ? first * depth + k + kRun : (first + size) * depth) * kLanes;
+      const bool any = same_panel || panel + 1 < panels.count();
       for (std::int64_t row = 0; row < rows; row += kTileRows) {
+        if (any) {
+          prefetch_weights(next, same_panel ? size : panels.size(panel + 1), depth * kLanes,
+                           std::min(kRun, same_panel ? depth - k - kRun : depth), row / kTileRows,
+                           ceil_div(rows, kTileRows));
+        }
         const Segment segment{x + k * x_rows + row * kRun, w + (first * depth + k) * kLanes};
         tile_of<kRun, 1>(std::min<std::int64_t>(kTileRows, rows - row), size)(
             &segment, 1, layout, sums + first * sums_vector + row * kLanes);

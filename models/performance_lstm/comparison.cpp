@@ -128,26 +128,26 @@ Json comparison_json(const std::vector<Column>& columns) {
 }
 
 Table averages_table(const std::vector<Column>& columns, const std::string& table) {
-  Table t{{"", "pitch, report", "pitch", "duration, report", "duration", "velocity, report",
-           "velocity", "average, report", "average", "32 bins", "full", "copied %", "seconds"},
+  Table t{{"", "average, report", "average", "copied %", "seconds", "pitch, report", "pitch",
+           "duration, report", "duration", "velocity, report", "velocity", "32 bins", "full"},
           {}};
   for (const Column& c : columns) {
     if (c.table != table) continue;
     const ReportedCells* theirs = reported(c.table, c.heading);
     std::vector<std::string> row{c.heading};
+    row.push_back(theirs ? number(reported_overall(*theirs), kDecimals) : "");
+    row.push_back(mean_and_sd(overall_values(c), kDecimals));
+    std::vector<double> copied = values(c, {"copied"});
+    for (double& share : copied) share *= 100;
+    row.push_back(mean_and_sd(copied, 1));
+    row.push_back(mean_and_sd(values(c, {"seconds"}), 1));
     for (int p = 0; p < 3; ++p) {
       row.push_back(theirs ? number(reported_average(*theirs, p), kDecimals) : "");
       row.push_back(
           mean_and_sd(values(c, {"bins_10", kProperties[p].first, "average"}), kDecimals));
     }
-    row.push_back(theirs ? number(reported_overall(*theirs), kDecimals) : "");
-    row.push_back(mean_and_sd(overall_values(c), kDecimals));
     row.push_back(mean_and_sd(overall_values(c, 32), kDecimals));
     row.push_back(mean_and_sd(overall_values(c, full_resolution), kDecimals));
-    std::vector<double> copied = values(c, {"copied"});
-    for (double& share : copied) share *= 100;
-    row.push_back(mean_and_sd(copied, 1));
-    row.push_back(mean_and_sd(values(c, {"seconds"}), 1));
     t.rows.push_back(row);
   }
   return t;

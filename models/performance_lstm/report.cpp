@@ -89,7 +89,6 @@ void temperature_section(Report& page, const Columns& columns) {
     if (c.table != "temperature" || std::isnan(reported_overall(c.table, c.heading))) continue;
     chart.labels.push_back(c.heading);
     chart.bars[0].values.push_back(reported_overall(c.table, c.heading));
-    chart.bars[0].sd.push_back(0);
     const MeanSd ours = mean_sd(cell(*c.variant, c.setting, {"bins_10", "overall"}));
     chart.bars[1].values.push_back(ours.mean);
     chart.bars[1].sd.push_back(ours.sd);
