@@ -19,7 +19,9 @@ constexpr const char* kReportPiece = "Bach_BWV888-01_008_20110315-SMD.mid";
 // Where Debian's packages put their tunes.
 const fs::path kTrainTunes = "/usr/share/games/openttd/baseset/openmsx";
 const fs::path kSimutransTunes = "/usr/share/games/simutrans/music";
-constexpr const char* kOneTune = "harp_harmony.mid";
+/// Of about the length of the report's piece, and of all tunes the one whose velocities and
+/// durations the vocabulary can say best.
+constexpr const char* kOneTune = "chuggachugga.mid";
 
 /// Of giantmidi_eval, by how the names begin: whole works, each by another composer, so that no
 /// movement is heard in training whose neighbour is measured.
