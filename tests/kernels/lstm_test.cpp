@@ -207,41 +207,32 @@ void check_backward(const Backend& backend, const Case& n) {
   testing::expect_close("dc0", actual[6], expected.dc0, tolerance);
 }
 
+/// check(backend, case) for every backend, but where left_out(backend, case).
+void each(const auto& cases, auto left_out, auto check) {
+  for (const Backend& backend : backends()) {
+    for (const Case& n : cases) {
+      if (left_out(backend, n)) continue;
+      CAPTURE(backend.name);
+      CAPTURE(name_of(backend.dtype));
+      CAPTURE(n.name());
+      check(backend, n);
+    }
+  }
+}
+
 TEST_SUITE("lstm") {
   TEST_CASE("a layer agrees with the double reference") {
-    for (const Backend& backend : backends()) {
-      for (const Case& n : lstm_cases::tests()) {
-        if (is_checked_as_rung(backend, n)) continue;
-        CAPTURE(backend.name);
-        CAPTURE(name_of(backend.dtype));
-        CAPTURE(n.name());
-        check_forward(backend, n);
-      }
-    }
+    each(lstm_cases::tests(), is_checked_as_rung, check_forward);
   }
 
   TEST_CASE("its gradient agrees with the double reference") {
-    for (const Backend& backend : backends()) {
-      for (const Case& n : lstm_cases::tests()) {
-        if (is_checked_as_rung(backend, n)) continue;
-        CAPTURE(backend.name);
-        CAPTURE(name_of(backend.dtype));
-        CAPTURE(n.name());
-        check_backward(backend, n);
-      }
-    }
+    each(lstm_cases::tests(), is_checked_as_rung, check_backward);
   }
 
   TEST_CASE("the CPU's chunks of steps agree with the double reference") {
-    for (const Backend& backend : backends()) {
-      for (const Case& n : lstm_cases::cpu_tests()) {
-        if (backend.device != Device::cpu) continue;
-        CAPTURE(name_of(backend.dtype));
-        CAPTURE(n.name());
-        check_forward(backend, n);
-        check_backward(backend, n);
-      }
-    }
+    const auto on_gpu = [](const Backend& b, const Case&) { return b.device != Device::cpu; };
+    each(lstm_cases::cpu_tests(), on_gpu, check_forward);
+    each(lstm_cases::cpu_tests(), on_gpu, check_backward);
   }
 
 #ifdef _OPENMP
