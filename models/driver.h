@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "engine/run/config.h"
@@ -52,5 +53,18 @@ void save_model(const std::filesystem::path& path, const std::string& model, con
 /// Reads what save_model() or a run wrote: its settings into `fields`, the rest to restore from.
 /// Error if the file is no checkpoint, or another model's.
 Checkpoint load_model(const std::filesystem::path& path, const std::string& model, Fields fields);
+
+/// The network of such a file: a Network of the settings there, with the state of its model().
+/// Error as load_model().
+template <class Network, class Config>
+std::unique_ptr<Network> load_network(const std::filesystem::path& path, const std::string& model,
+                                      Device device) {
+  Config config;
+  const Checkpoint checkpoint = load_model(path, model, config.all());
+  auto network = std::make_unique<Network>(config, device);
+  State s = State::restore(checkpoint, path.string());
+  network->model().state(s, "model");
+  return network;
+}
 
 }  // namespace etude

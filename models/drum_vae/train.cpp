@@ -267,12 +267,7 @@ void train_run(const Config& config, const Patterns& train, const Patterns& vali
 }
 
 std::unique_ptr<Vae> load_vae(const std::filesystem::path& path, Device device) {
-  Config config;
-  const Checkpoint checkpoint = load_model(path, kModelName, config.all());
-  auto vae = std::make_unique<Vae>(config, device);
-  State s = State::restore(checkpoint, path.string());
-  vae->model().state(s, "model");
-  return vae;
+  return load_network<Vae, Config>(path, kModelName, device);
 }
 
 }  // namespace etude::drum_vae

@@ -247,12 +247,7 @@ void train_run(const Config& config, const Music& music, const std::filesystem::
 }
 
 std::unique_ptr<Trainer> load_trainer(const std::filesystem::path& path, Device device) {
-  Config config;
-  const Checkpoint checkpoint = load_model(path, kModelName, config.all());
-  auto trainer = std::make_unique<Trainer>(config, device);
-  State s = State::restore(checkpoint, path.string());
-  trainer->model().state(s, "model");
-  return trainer;
+  return load_network<Trainer, Config>(path, kModelName, device);
 }
 
 }  // namespace etude::performance_lstm
