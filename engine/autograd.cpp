@@ -208,6 +208,7 @@ Tensor record(const char* op, const Tensor& y, std::initializer_list<Tensor> inp
 }
 
 const Tensor& Saved::get() const {
+  if (!tensor_.defined()) return tensor_;
   require(tensor_.impl().storage->version == version_, "backward: a tensor of shape ",
           tensor_.shape(), " that the gradient needs was changed in place after the forward pass");
   return tensor_;

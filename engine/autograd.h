@@ -56,13 +56,14 @@ Tensor record(const char* op, const Tensor& y, std::initializer_list<Tensor> inp
               Backward backward);
 Tensor record(const char* op, const Tensor& y, std::span<const Tensor> inputs, Backward backward);
 
-/// A tensor captured for the backward. Error on use if it was changed in place in between, since
-/// the gradient would silently be wrong. An op must not save its own result with its graph (a cycle
-/// that is never freed): save y.detach(), and where grad_enabled(), recompute it.
+/// A tensor captured for the backward, or an undefined one. Error on use if it was changed in place
+/// in between, since the gradient would silently be wrong. An op must not save its own result with
+/// its graph (a cycle that is never freed): save y.detach(), and where grad_enabled(), recompute
+/// it.
 class Saved {
  public:
   explicit Saved(const Tensor& tensor)
-      : tensor_(tensor), version_(tensor.impl().storage->version) {}
+      : tensor_(tensor), version_(tensor.defined() ? tensor.impl().storage->version : 0) {}
   operator const Tensor&() const { return get(); }
   const Tensor& get() const;
 

@@ -131,4 +131,19 @@ LstmResult Lstm::operator()(const Tensor& x, LstmOptions options) const {
   return lstm(x, weights, options);
 }
 
+LstmResult Lstm::of_rows(const Tensor& table, const Tensor& ids, const Tensor& added,
+                         LstmOptions options) const {
+  const auto rows = [&](const Tensor& of_table, const Tensor& of_added) {
+    const Tensor x = embedding(of_table, ids);
+    return of_added.defined() ? x + of_added : x;
+  };
+  if (ids.numel() <= table.dim(0)) return (*this)(rows(table, added), options);
+  options.dropout = training() ? dropout_ : 0;
+  const auto& [w_ih, w_hh, bias] = weights[0];
+  std::vector<LstmWeights> layers = weights;
+  layers[0] = {.w_ih = {}, .w_hh = w_hh, .bias = {}};
+  return lstm(rows(linear(table, w_ih, bias), added.defined() ? linear(added, w_ih) : added),
+              layers, options);
+}
+
 }  // namespace etude

@@ -104,6 +104,10 @@ class Lstm : public Module {
   Lstm(Module& parent, const std::string& name, const Options& options, Init init);
   /// `options` as of lstm(), but dropout, which is the module's.
   LstmResult operator()(const Tensor& x, LstmOptions options = {}) const;
+  /// Of x[t, b] = table[ids[t, b]] + added[b], ids [T, B], `added` [B, in] or undefined. Where the
+  /// table has fewer rows than x, the first layer multiplies w_ih with those instead.
+  LstmResult of_rows(const Tensor& table, const Tensor& ids, const Tensor& added,
+                     LstmOptions options = {}) const;
 
   std::vector<LstmWeights> weights;  // per layer l: parameters w_ih_l, w_hh_l, bias_l
  private:

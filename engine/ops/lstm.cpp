@@ -8,11 +8,13 @@
 namespace etude {
 namespace {
 
-/// What a layer is a function of; `in` holds x, w_ih, w_hh, bias, h0, c0, contiguous.
+/// What a layer is a function of; `in` holds x, w_ih, w_hh, bias, h0, c0, contiguous; w_ih and bias
+/// may be undefined.
 struct Layer {
   std::vector<Tensor> in;
   Tensor lengths;
 
+  bool summed() const { return !in[1].defined(); }
   std::int64_t steps() const { return in[0].dim(0); }
 };
 
@@ -39,7 +41,7 @@ Tensor in_plain_ops(const Layer& layer) {
   };
   for (std::int64_t t = 0; t < T; ++t) {
     const Tensor x = reshape(slice(in[0], 0, t, t + 1), {in[0].dim(1), in[0].dim(2)});
-    const Tensor sums = linear(x, in[1], in[3]) + linear(h, in[2], {});
+    const Tensor sums = (layer.summed() ? x : linear(x, in[1], in[3])) + linear(h, in[2], {});
     const auto gate = [&](std::int64_t q) { return slice(sums, 1, q * H, (q + 1) * H); };
     const Tensor c_new = sigmoid(gate(1)) * c + sigmoid(gate(0)) * tanh(gate(2));
     const Tensor h_new = sigmoid(gate(3)) * tanh(c_new);
@@ -63,7 +65,9 @@ Tensor in_plain_ops(const Layer& layer) {
 /// another, and that path is not the layer's.
 Grads differentiable_grad(const Layer& layer, const Tensor& dpacked, Needs needs) {
   Layer copy = layer;
-  for (Tensor& t : copy.in) t = affine(t, 1, 0);
+  for (Tensor& t : copy.in) {
+    if (t.defined()) t = affine(t, 1, 0);
+  }
   std::vector<Tensor> wanted;
   for (int i = 0; i < 6; ++i) {
     if (needs[i]) wanted.push_back(copy.in[i]);
@@ -84,10 +88,11 @@ Grads fused_grad(const Layer& layer, const Tensor& packed, const Tensor& gates, 
   const Tensor dpacked = contiguous(dpacked0), dgates = Tensor::empty_like(gates);
   Grads d(6);
   for (int i = 0; i < 6; ++i) {
-    if (i > 0 || needs[0]) d[i] = Tensor::empty_like(in[i]);
+    const bool wanted = i > 0 || (needs[0] && !layer.summed());
+    if (wanted && in[i].defined()) d[i] = Tensor::empty_like(in[i]);
   }
   lstm_backward(packed.stream(), {.x = in[0].view(),
-                                  .w_ih = in[1].view(),
+                                  .w_ih = view_of(in[1]),
                                   .w_hh = in[2].view(),
                                   .h0 = in[4].view(),
                                   .c0 = in[5].view(),
@@ -100,11 +105,12 @@ Grads fused_grad(const Layer& layer, const Tensor& packed, const Tensor& gates, 
                                   .dc_end = rows_of(dpacked, T + 1, T + 2),
                                   .dgates = dgates.view(),
                                   .dx = view_of(d[0]),
-                                  .dw_ih = d[1].view(),
+                                  .dw_ih = view_of(d[1]),
                                   .dw_hh = d[2].view(),
-                                  .dbias = d[3].view(),
+                                  .dbias = view_of(d[3]),
                                   .dh0 = d[4].view(),
                                   .dc0 = d[5].view()});
+  if (layer.summed()) d[0] = dgates;
   return d;
 }
 
@@ -117,9 +123,9 @@ Tensor packed_layer(const Layer& layer) {
   };
   const Tensor packed = make({T + 2, B, H}), gates = make({T, B, 4 * H}), cells = make({T, B, H});
   lstm_forward(packed.stream(), {.x = in[0].view(),
-                                 .w_ih = in[1].view(),
+                                 .w_ih = view_of(in[1]),
                                  .w_hh = in[2].view(),
-                                 .bias = in[3].view(),
+                                 .bias = view_of(in[3]),
                                  .h0 = in[4].view(),
                                  .c0 = in[5].view(),
                                  .lengths = view_of(layer.lengths),
@@ -138,6 +144,8 @@ Tensor packed_layer(const Layer& layer) {
                                         : fused_grad(again, packed, gates, cells, dpacked, needs);
                 });
 }
+
+Tensor if_defined(const Tensor& t) { return t.defined() ? contiguous(t) : t; }
 
 /// Layer l's [B, H] of a state [L, B, H], or zeros.
 Tensor state_of(const char* name, const Tensor& all, std::int64_t l, const Tensor& x,
@@ -169,15 +177,19 @@ LstmResult lstm(const Tensor& x, std::span<const LstmWeights> layers, const Lstm
   std::vector<Tensor> h, c;
   for (std::int64_t l = 0; l < L; ++l) {
     const LstmWeights& w = layers[l];
-    for (const Tensor* t : {&w.w_ih, &w.w_hh, &w.bias}) require_together("lstm", x, *t);
+    require(w.w_ih.defined() == w.bias.defined(), "lstm: layer ", l, " has ",
+            w.bias.defined() ? "a bias without w_ih" : "w_ih without a bias");
+    for (const Tensor* t : {&w.w_ih, &w.w_hh, &w.bias}) {
+      if (t->defined()) require_together("lstm", x, *t);
+    }
     require(w.w_hh.rank() == 2, "lstm: w_hh must be [4H, H], not ", w.w_hh.shape());
     const Dims states{L, x.dim(1), w.w_hh.dim(1)};
     if (l > 0 && options.dropout > 0) {
       result.y = dropout(*options.generator, result.y, options.dropout);
     }
     const Tensor packed =
-        packed_layer({{contiguous(result.y), contiguous(w.w_ih), contiguous(w.w_hh),
-                       contiguous(w.bias), state_of("h", options.start.h, l, x, states),
+        packed_layer({{contiguous(result.y), if_defined(w.w_ih), contiguous(w.w_hh),
+                       if_defined(w.bias), state_of("h", options.start.h, l, x, states),
                        state_of("c", options.start.c, l, x, states)},
                       lengths});
     result.y = slice(packed, 0, 0, T);

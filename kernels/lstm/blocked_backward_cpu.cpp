@@ -33,11 +33,11 @@ void grads_of(const float* gates, const float* c, const float* before, const flo
 template <class T>
 class Backward {
  public:
-  explicit Backward(const LstmBackward& p) : p_(p), n_(p) {
+  explicit Backward(const LstmBackward& p) : p_(p), n_(p), with_dx_(p.dx.data && !n_.summed) {
     static thread_local Scratch scratch;
     const std::int64_t rows = n_.chunk_rows(), units = n_.unit_vectors * kLanes;
     const std::int64_t x = n_.input_vectors * kLanes, runs = padded(depth(), kRun) * rows;
-    carve(scratch, {{&w_x_, p.dx.data ? x * depth() : 0},
+    carve(scratch, {{&w_x_, with_dx_ ? x * depth() : 0},
                     {&w_h_, units * depth()},
                     {&runs_[0], runs},
                     {&runs_[1], runs},
@@ -46,7 +46,7 @@ class Backward {
                     {&x_[1], x * rows},
                     {&h_[0], units * rows},
                     {&h_[1], units * rows},
-                    {&dx_, p.dx.data ? x * rows : 0},
+                    {&dx_, with_dx_ ? x * rows : 0},
                     {&dw_x_, x * depth()},
                     {&dw_h_, units * depth()},
                     {&dbias_, depth()},
@@ -57,7 +57,7 @@ class Backward {
   /// What a thread does.
   void run(const Team& team) const {
     const Share own = team.share(n_.unit_vectors), own_x = team.share(n_.input_vectors);
-    if (p_.dx.data) pack_weights(p_.w_ih, n_.I, own_x, w_x_);
+    if (with_dx_) pack_weights(p_.w_ih, n_.I, own_x, w_x_);
     pack_weights(p_.w_hh, n_.H, own, w_h_);
     start(own);
     for (std::int64_t end = n_.T; end > 0; end -= n_.chunk_steps) {
@@ -69,7 +69,7 @@ class Backward {
         step(own, chunk, t);
         team.barrier();  // the gradients of all gates of step t are complete
       }
-      if (p_.dx.data) input_grad(own_x, chunk);
+      if (with_dx_) input_grad(own_x, chunk);
       weight_grads(own, chunk);
     }
     hand_back(own, 0);
@@ -229,10 +229,11 @@ class Backward {
       const std::int64_t count = n_.units_in(u);
       for (std::int64_t q = 0; q < 4; ++q) {
         const std::int64_t row = q * n_.H + u * kLanes, from = (4 * u + q) * kLanes;
-        from_lanes(dw_x_ + from * n_.input_vectors * kLanes, count, n_.I,
-                   p_.dw_ih.as<T>() + row * n_.I);
         from_lanes(dw_h_ + from * n_.unit_vectors * kLanes, count, n_.H,
                    p_.dw_hh.as<T>() + row * n_.H);
+        if (n_.summed) continue;
+        from_lanes(dw_x_ + from * n_.input_vectors * kLanes, count, n_.I,
+                   p_.dw_ih.as<T>() + row * n_.I);
         store_lanes(dbias_ + from, count, p_.dbias.as<T>() + row);
       }
       for (std::int64_t b = 0; b < n_.B; ++b) {
@@ -245,6 +246,7 @@ class Backward {
 
   const LstmBackward& p_;
   const Extents n_;
+  const bool with_dx_;
   float *w_x_, *w_h_;    // vectors of inputs, of units; their depth is all gates
   float* runs_[2];       // dgates of this chunk and the one before, for the products that go back
   float* vectors_;       // dgates of this chunk, for the weights' gradients

@@ -24,8 +24,8 @@ class Forward {
  public:
   explicit Forward(const LstmForward& p) : p_(p), n_(p) {
     static thread_local Scratch scratch;
-    const std::int64_t units = n_.unit_vectors * kLanes, x = padded(n_.I, kRun) * n_.chunk_rows();
-    const std::int64_t h = padded(n_.H, kRun) * n_.B;
+    const std::int64_t units = n_.unit_vectors * kLanes;
+    const std::int64_t x = padded(n_.I, kRun) * n_.chunk_rows(), h = padded(n_.H, kRun) * n_.B;
     carve(scratch, {{&w_x_, 4 * units * n_.I},
                     {&w_h_, 4 * units * n_.H},
                     {&sums_, 4 * units * n_.chunk_rows()},
@@ -47,8 +47,7 @@ class Forward {
     team.barrier();
     for (std::int64_t begin = 0; begin < n_.T; begin += n_.chunk_steps) {
       const std::int64_t end = std::min(begin + n_.chunk_steps, n_.T), rows = (end - begin) * n_.B;
-      multiply(inputs(begin), rows, rows, n_.I, w_x_ + 4 * own.begin * kLanes * n_.I,
-               4 * own.count(), sums_ + 4 * own.begin * rows * kLanes, rows * kLanes, false);
+      input_sums(own, begin, rows);
       pack_inputs(team, end);
       for (std::int64_t t = begin; t < end; ++t) {
         step(own, t, t - begin, rows);
@@ -65,7 +64,9 @@ class Forward {
     for (std::int64_t u = own.begin; u < own.end; ++u) {
       for (std::int64_t q = 0; q < 4; ++q) {
         const std::int64_t row = q * n_.H + u * kLanes, to = (4 * u + q) * kLanes;
-        to_lanes(p_.w_ih.as<T>() + row * n_.I, n_.units_in(u), n_.I, w_x_ + to * n_.I);
+        if (!n_.summed) {
+          to_lanes(p_.w_ih.as<T>() + row * n_.I, n_.units_in(u), n_.I, w_x_ + to * n_.I);
+        }
         to_lanes(p_.w_hh.as<T>() + row * n_.H, n_.units_in(u), n_.H, w_h_ + to * n_.H);
       }
     }
@@ -74,9 +75,25 @@ class Forward {
   /// A share of the inputs of the chunk that begins with a step.
   void pack_inputs(const Team& team, std::int64_t step) const {
     const std::int64_t rows = std::min(n_.chunk_steps, n_.T - step) * n_.B;
-    if (rows <= 0) return;
+    if (rows <= 0 || n_.summed) return;
     const Share own = team.share(rows);
     pack<kRun>(p_.x.as<T>() + (step * n_.B + own.begin) * n_.I, own, rows, n_.I, inputs(step));
+  }
+
+  /// The input's part of the gates of the chunk that begins with a step, for the thread's units.
+  void input_sums(const Share& own, std::int64_t begin, std::int64_t rows) const {
+    if (!n_.summed) {
+      return multiply(inputs(begin), rows, rows, n_.I, w_x_ + 4 * own.begin * kLanes * n_.I,
+                      4 * own.count(), sums_ + 4 * own.begin * rows * kLanes, rows * kLanes, false);
+    }
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const T* x = p_.x.as<T>() + (begin * n_.B + row) * 4 * n_.H;
+      for (std::int64_t q = 0; q < 4; ++q, x += n_.H) {
+        for (std::int64_t u = own.begin; u < own.end; ++u) {
+          load_lanes(x + u * kLanes, n_.units_in(u), sums_ + ((4 * u + q) * rows + row) * kLanes);
+        }
+      }
+    }
   }
 
   /// Sequence b's lanes of a vector of units in the state before step t.
@@ -126,6 +143,8 @@ class Forward {
   void finish_units(std::int64_t u, float* sums, std::int64_t gate) const {
     float bias[4][kLanes];
     for (std::int64_t q = 0; q < 4; ++q) {
+      std::fill_n(bias[q], kLanes, 0.0f);
+      if (n_.summed) continue;
       load_lanes(p_.bias.as<T>() + q * n_.H + u * kLanes, n_.units_in(u), bias[q]);
     }
     activate<false>(sums, bias[0], n_.B);

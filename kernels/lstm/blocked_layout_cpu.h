@@ -33,16 +33,20 @@ inline constexpr std::int64_t kUnitVectors = 6;
 
 inline std::int64_t padded(std::int64_t n, std::int64_t step) { return ceil_div(n, step) * step; }
 
-/// Extents, and those in vectors of lanes.
+/// Extents, and those in vectors of lanes. Where x holds sums there are no inputs: I is 0.
 struct Extents : LstmShape {
-  std::int64_t unit_vectors, input_vectors, chunk_steps;
+  bool summed;
+  std::int64_t unit_vectors, chunk_steps, input_vectors;
 
   template <class P>
   explicit Extents(const P& p)
       : LstmShape(p),
+        summed(detail::lstm_input_is_summed(p)),
         unit_vectors(ceil_div(H, kLanes)),
-        input_vectors(ceil_div(I, kLanes)),
-        chunk_steps(std::min(T, std::max<std::int64_t>(1, kChunkRows / B))) {}
+        chunk_steps(std::min(T, std::max<std::int64_t>(1, kChunkRows / B))) {
+    if (summed) I = 0;
+    input_vectors = ceil_div(I, kLanes);
+  }
 
   std::int64_t chunk_rows() const { return chunk_steps * B; }
   std::int64_t units_in(std::int64_t vector) const {

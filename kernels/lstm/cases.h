@@ -11,26 +11,43 @@ struct Case {
   std::int64_t T, B, I, H;
   bool lengths = false;  // sequences of different lengths, some empty
   double scale = 1;      // x and the states are uniform within it
+  bool summed = false;   // x holds the gates' sums: there is no w_ih, and I must be 4 H
 
   std::string name() const {
     return std::to_string(T) + "x" + std::to_string(B) + "x" + std::to_string(I) + " H " +
-           std::to_string(H) + (lengths ? " lengths" : "");
+           std::to_string(H) + (lengths ? " lengths" : "") + (summed ? " summed" : "");
   }
 };
 
 /// H up to 32 fits the 8 resident blocks of the host runtime with 4 units each. 4 H = 128 and
 /// B > 64 give the persistent rung several steps along the depth, and several tiles of sequences.
 inline std::vector<Case> tests() {
-  return {{1, 1, 1, 1},   {1, 1, 7, 33},       {2, 3, 3, 7, true},  {2, 70, 2, 6, true},
-          {2, 5, 17, 31}, {3, 4, 6, 32, true}, {2, 3, 9, 40, true}, {0, 2, 3, 4},
-          {2, 0, 3, 4},   {2, 3, 0, 4},        {2, 3, 4, 0}};
+  return {{1, 1, 1, 1},
+          {1, 1, 7, 33},
+          {2, 3, 3, 7, true},
+          {2, 70, 2, 6, true},
+          {2, 5, 17, 31},
+          {3, 4, 6, 32, true},
+          {2, 3, 9, 40, true},
+          {0, 2, 3, 4},
+          {2, 0, 3, 4},
+          {2, 3, 0, 4},
+          {2, 3, 4, 0},
+          {2, 5, 28, 7, true, 1, true},
+          {1, 2, 12, 3, false, 1, true}};
 }
 
 /// For the CPU alone: several chunks of steps, a step of more rows than a chunk, several groups of
 /// units and runs of the depth, gates that saturate.
 inline std::vector<Case> cpu_tests() {
-  return {{300, 1, 3, 5},      {5, 2, 1, 9, true},  {2, 257, 2, 3, true},     {3, 6, 67, 67, true},
-          {1, 3, 5, 37, true}, {1, 9, 5, 33, true}, {2, 2, 3, 5, false, 40.0}};
+  return {{300, 1, 3, 5},
+          {5, 2, 1, 9, true},
+          {2, 257, 2, 3, true},
+          {3, 6, 67, 67, true},
+          {1, 3, 5, 37, true},
+          {1, 9, 5, 33, true},
+          {2, 2, 3, 5, false, 40.0},
+          {3, 6, 268, 67, true, 1, true}};
 }
 
 /// A layer in training, a small one, and one step of a generation.

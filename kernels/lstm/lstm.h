@@ -12,10 +12,12 @@ namespace etude {
 /// `gates` follow each other as i, f, g, o (input, forget, candidate, output), H rows or columns
 /// each, as in PyTorch. All contiguous and apart from each other; of one dtype, f32 | bf16 | f64
 /// (cpu), but the cells, which are sums over time, are f32 where the dtype is bf16.
+/// Without w_ih (a View of no shape) x is [T, B, 4H], the input's whole part of the gates' sums,
+/// with the bias: for inputs of which the caller knows a cheaper product.
 struct LstmForward {
   View x;             // [T, B, I]
   View w_ih, w_hh;    // [4H, I], [4H, H]
-  View bias;          // [4H]: PyTorch's b_ih + b_hh
+  View bias;          // [4H]: PyTorch's b_ih + b_hh; not read without w_ih
   View h0, c0;        // [B, H]
   View lengths;       // [B] i32, or without data: all are T
   View y;             // [T, B, H]: h of each step, 0 from a sequence's length on
@@ -26,7 +28,8 @@ struct LstmForward {
 struct LstmBackward {
   View x, w_ih, w_hh, h0, c0, lengths, y, gates, cells;  // as in and from LstmForward
   View dy, dh_end, dc_end;                               // of y, h_end, c_end
-  View dgates;               // [T, B, 4H]: of the gates before their activations
+  View dgates;               // [T, B, 4H]: of the gates before their activations; without w_ih
+                             // it is x's gradient, and dx, dw_ih and dbias are not touched
   View dx;                   // of x; without data: not wanted
   View dw_ih, dw_hh, dbias;  // of w_ih, w_hh, bias
   View dh0, dc0;             // of h0, c0
@@ -64,6 +67,12 @@ inline void check_lstm(const char* name, const View& v, DType dtype, const Dims&
           " strided by ", v.strides);
 }
 
+/// Whether x holds sums, not inputs.
+template <class P>
+bool lstm_input_is_summed(const P& p) {
+  return p.w_ih.rank() == 0;
+}
+
 /// The operands that both directions have.
 template <class P>
 void check_lstm_operands(const P& p) {
@@ -72,7 +81,11 @@ void check_lstm_operands(const P& p) {
   const std::int64_t T = p.x.dim(0), B = p.x.dim(1), I = p.x.dim(2), H = p.w_hh.dim(1);
   const DType dtype = p.x.dtype, state = dtype == DType::bf16 ? DType::f32 : dtype;
   check_lstm("x", p.x, dtype, {T, B, I});
-  check_lstm("w_ih", p.w_ih, dtype, {4 * H, I});
+  if (lstm_input_is_summed(p)) {
+    check_lstm("x (without w_ih)", p.x, dtype, {T, B, 4 * H});
+  } else {
+    check_lstm("w_ih", p.w_ih, dtype, {4 * H, I});
+  }
   check_lstm("w_hh", p.w_hh, dtype, {4 * H, H});
   check_lstm("h0", p.h0, dtype, {B, H});
   check_lstm("c0", p.c0, state, {B, H});
@@ -96,7 +109,9 @@ void check_lstm_operands(const P& p) {
 /// Schmidhuber & Cummins, "Learning to forget", 2000; the order of the gates: PyTorch, nn.LSTM.
 inline void lstm_forward(Stream& s, const LstmForward& p) {
   detail::check_lstm_operands(p);
-  detail::check_lstm("bias", p.bias, p.x.dtype, {p.w_hh.dim(0)});
+  if (!detail::lstm_input_is_summed(p)) {
+    detail::check_lstm("bias", p.bias, p.x.dtype, {p.w_hh.dim(0)});
+  }
   detail::check_lstm("h_end", p.h_end, p.h0.dtype, p.h0.shape);
   detail::check_lstm("c_end", p.c_end, p.c0.dtype, p.c0.shape);
   (s.device() == Device::cpu ? cpu::lstm_forward : gpu::lstm_forward)(s, p);
@@ -112,10 +127,12 @@ inline void lstm_backward(Stream& s, const LstmBackward& p) {
   detail::check_lstm("dh_end", p.dh_end, p.h0.dtype, p.h0.shape);
   detail::check_lstm("dc_end", p.dc_end, p.c0.dtype, p.c0.shape);
   detail::check_lstm("dgates", p.dgates, p.gates.dtype, p.gates.shape);
-  if (p.dx.data) detail::check_lstm("dx", p.dx, p.x.dtype, p.x.shape);
-  detail::check_lstm("dw_ih", p.dw_ih, p.w_ih.dtype, p.w_ih.shape);
+  if (!detail::lstm_input_is_summed(p)) {
+    if (p.dx.data) detail::check_lstm("dx", p.dx, p.x.dtype, p.x.shape);
+    detail::check_lstm("dw_ih", p.dw_ih, p.w_ih.dtype, p.w_ih.shape);
+    detail::check_lstm("dbias", p.dbias, p.x.dtype, {p.w_hh.dim(0)});
+  }
   detail::check_lstm("dw_hh", p.dw_hh, p.w_hh.dtype, p.w_hh.shape);
-  detail::check_lstm("dbias", p.dbias, p.x.dtype, {p.w_hh.dim(0)});
   detail::check_lstm("dh0", p.dh0, p.h0.dtype, p.h0.shape);
   detail::check_lstm("dc0", p.dc0, p.c0.dtype, p.c0.shape);
   (s.device() == Device::cpu ? cpu::lstm_backward : gpu::lstm_backward)(s, p);

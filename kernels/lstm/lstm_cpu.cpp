@@ -20,10 +20,6 @@ bool within(const View& lengths, std::int64_t t, std::int64_t b) {
   return !lengths.data || t < lengths.as<std::int32_t>()[b];
 }
 
-void copy(const View& from, const View& to) {
-  std::copy_n(static_cast<const char*>(from.data), from.bytes(), static_cast<char*>(to.data));
-}
-
 /// `count` neighbouring units of one sequence at one step: gates, c and h from the gates' sums,
 /// which lie `apart` from each other. c and c_before may be the same.
 template <class T>
@@ -130,14 +126,16 @@ void single_step(const LstmForward& p) {
   using C = compute_t<T>;
   const LstmShape n(p);
   const std::int64_t H = n.H, I = n.I;
+  const bool summed = detail::lstm_input_is_summed(p);
   parallel_for((H + kUnitBlock - 1) / kUnitBlock, 4 * H * (H + I), [&](std::int64_t block) {
     const std::int64_t first = block * kUnitBlock, count = std::min(kUnitBlock, H - first);
     StepSums<C> sums = {};
     for (std::int64_t i = 0; i < n.B * 4 * count; ++i) {
       const std::int64_t b = i / (4 * count), q = i / count % 4, j = i % count;
-      sums[b][q * kUnitBlock + j] = static_cast<C>(p.bias.as<T>()[q * H + first + j]);
+      const T* from = summed ? p.x.as<T>() + b * I : p.bias.as<T>();
+      sums[b][q * kUnitBlock + j] = static_cast<C>(from[q * H + first + j]);
     }
-    add_products(p.w_ih.as<T>() + first * I, H, I, p.x.as<T>(), n.B, sums, count);
+    if (!summed) add_products(p.w_ih.as<T>() + first * I, H, I, p.x.as<T>(), n.B, sums, count);
     add_products(p.w_hh.as<T>() + first * H, H, H, p.h0.as<T>(), n.B, sums, count);
     for (std::int64_t b = 0; b < n.B; ++b) finish_block<T>(p, b, first, count, sums[b]);
   });
@@ -178,6 +176,7 @@ void gate_grads(const LstmBackward& p, std::int64_t t) {
 template <class T>
 void bias_grad(const LstmBackward& p) {
   using C = compute_t<T>;
+  if (detail::lstm_input_is_summed(p)) return;
   constexpr std::int64_t kColumns = 256;
   const std::int64_t rows = p.x.dim(0) * p.x.dim(1), cols = p.dbias.numel();
   parallel_for((cols + kColumns - 1) / kColumns, rows * cols, [&](std::int64_t block) {
@@ -206,13 +205,13 @@ void cpu::lstm_forward(Stream& s, const LstmForward& p) {
     const LstmShape n(p);
     if (n.T == 1 && n.B <= kStepRows) return single_step<T>(p);
     if (is_blocked(p)) return lstm_forward_blocked(p);
-    copy(p.h0, p.h_end);
+    etude::copy(s, p.h0, p.h_end);
     lstm_input_product(s, p, 0, n.T);
     for (std::int64_t t = 0; t < n.T; ++t) {
       lstm_recurrent_product(s, p, t);
       finish_step<T>(p, t);
     }
-    copy(n.T > 0 ? detail::lstm_rows(p.cells, (n.T - 1) * n.B, n.B, n.H) : p.c0, p.c_end);
+    etude::copy(s, n.T > 0 ? detail::lstm_rows(p.cells, (n.T - 1) * n.B, n.B, n.H) : p.c0, p.c_end);
   });
 }
 
@@ -220,8 +219,8 @@ void cpu::lstm_backward(Stream& s, const LstmBackward& p) {
   dispatch<float, double, bf16>("lstm", p.x.dtype, [&]<class T>() {
     const LstmShape n(p);
     if (is_blocked(p)) return lstm_backward_blocked(p);
-    copy(p.dh_end, p.dh0);
-    copy(p.dc_end, p.dc0);
+    etude::copy(s, p.dh_end, p.dh0);
+    etude::copy(s, p.dc_end, p.dc0);
     for (std::int64_t t = n.T - 1; t >= 0; --t) {
       gate_grads<T>(p, t);
       lstm_recurrent_grad(s, p, t);

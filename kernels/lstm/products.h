@@ -2,6 +2,7 @@
 // The products that do not depend on the recurrence, and the views of single steps: the same on
 // every backend. matmul() goes to the stream's device.
 
+#include "kernels/copy/copy.h"
 #include "kernels/lstm/lstm.h"
 #include "kernels/matmul/matmul.h"
 
@@ -30,13 +31,15 @@ inline View lstm_transposed(const View& m) {
 
 }  // namespace detail
 
-/// gates[t] = w_ih x[t] + bias for t in [begin, end).
+/// gates[t] = w_ih x[t] + bias for t in [begin, end), or x[t] where that is the sum.
 inline void lstm_input_product(Stream& s, const LstmForward& p, std::int64_t begin,
                                std::int64_t end) {
   const LstmShape n(p);
   const std::int64_t rows = (end - begin) * n.B;
-  matmul(s, detail::lstm_rows(p.x, begin * n.B, rows, n.I), detail::lstm_transposed(p.w_ih),
-         detail::lstm_rows(p.gates, begin * n.B, rows, 4 * n.H), {.bias = p.bias});
+  const View x = detail::lstm_rows(p.x, begin * n.B, rows, n.I),
+             gates = detail::lstm_rows(p.gates, begin * n.B, rows, 4 * n.H);
+  if (detail::lstm_input_is_summed(p)) return copy(s, x, gates);
+  matmul(s, x, detail::lstm_transposed(p.w_ih), gates, {.bias = p.bias});
 }
 
 /// gates[t] += w_hh h, h being the state before step t.
@@ -57,7 +60,7 @@ inline void lstm_recurrent_grad(Stream& s, const LstmBackward& p, std::int64_t t
 /// dx[t] = dgates[t] w_ih for t in [begin, end).
 inline void lstm_input_grad(Stream& s, const LstmBackward& p, std::int64_t begin,
                             std::int64_t end) {
-  if (!p.dx.data) return;
+  if (!p.dx.data || detail::lstm_input_is_summed(p)) return;
   const LstmShape n(p);
   const std::int64_t rows = (end - begin) * n.B;
   matmul(s, detail::lstm_rows(p.dgates, begin * n.B, rows, 4 * n.H), p.w_ih,
@@ -73,7 +76,7 @@ inline void lstm_weight_grads(Stream& s, const LstmBackward& p) {
   const View all = lstm_transposed(lstm_rows(p.dgates, 0, n.rows(), 4 * n.H));
   const View after = lstm_transposed(lstm_rows(p.dgates, first, later, 4 * n.H));
   const View of_first = lstm_transposed(lstm_rows(p.dgates, 0, first, 4 * n.H));
-  matmul(s, all, lstm_rows(p.x, 0, n.rows(), n.I), p.dw_ih);
+  if (!lstm_input_is_summed(p)) matmul(s, all, lstm_rows(p.x, 0, n.rows(), n.I), p.dw_ih);
   matmul(s, after, lstm_rows(p.y, 0, later, n.H), p.dw_hh);
   matmul(s, of_first, lstm_rows(p.h0, 0, first, n.H), p.dw_hh, {.beta = 1});
 }

@@ -8,10 +8,12 @@
 
 namespace etude::reference {
 
-/// Operands of one layer, all row-major; shapes as in LstmForward. `lengths` may be empty.
+/// Operands of one layer, all row-major; shapes as in LstmForward. `lengths` may be empty; `summed`
+/// means that there is no w_ih.
 template <class Scalar>
 struct Lstm {
   using Values = std::vector<Scalar>;
+  bool summed = false;
   std::int64_t T, B, I, H;
   Values x, w_ih, w_hh, bias, h0, c0, lengths;
   Values y, h_end, c_end, gates, cells;
@@ -33,8 +35,9 @@ struct Lstm {
             Scalar* gate = &gates[(t * B + b) * 4 * H + u];
             for (std::int64_t q = 0; q < 4; ++q) {
               const std::int64_t r = q * H + u;
-              Scalar sum = bias[r];
-              for (std::int64_t k = 0; k < I; ++k) sum += w_ih[r * I + k] * x[(t * B + b) * I + k];
+              const Scalar* in = &x[(t * B + b) * I];
+              Scalar sum = summed ? in[r] : bias[r];
+              for (std::int64_t k = 0; !summed && k < I; ++k) sum += w_ih[r * I + k] * in[k];
               for (std::int64_t k = 0; k < H; ++k) sum += w_hh[r * H + k] * h[b * H + k];
               gate[q * H] = q == 2 ? std::tanh(sum) : 1 / (1 + std::exp(-sum));
             }
@@ -79,8 +82,8 @@ struct Lstm {
     }
     std::fill_n(dh0.data() + b * H, H, Scalar{0});
     for (std::int64_t r = 0; r < 4 * H; ++r) {
-      dbias[r] += d[r];
-      for (std::int64_t k = 0; k < I; ++k) {
+      if (!summed) dbias[r] += d[r];
+      for (std::int64_t k = 0; !summed && k < I; ++k) {
         dw_ih[r * I + k] += d[r] * x[at * I + k];
         dx[at * I + k] += d[r] * w_ih[r * I + k];
       }

@@ -10,10 +10,13 @@ namespace {
 
 constexpr std::int64_t kIds = PerformanceTokenizer::num_ids;
 
-/// Of the products for one event of one piece, forward.
+/// Of the products, forward: of the first layer's with events, of all others for one event.
+double input_flops(const Config& c) {
+  return 2 * 4 * static_cast<double>(c.hidden) * static_cast<double>(c.embedding);
+}
 double event_flops(const Config& c) {
-  const auto H = static_cast<double>(c.hidden), E = static_cast<double>(c.embedding);
-  const double lstm = 4 * H * (E + H) + static_cast<double>(c.layers - 1) * 4 * H * 2 * H;
+  const auto H = static_cast<double>(c.hidden);
+  const double lstm = 4 * H * H + static_cast<double>(c.layers - 1) * 4 * H * 2 * H;
   return 2 * (lstm + H * kIds);
 }
 
@@ -51,7 +54,7 @@ StepBench step_bench(const Config& config, Device device, const std::string& net
   if (networks == "generate") {
     auto run = std::make_shared<Generation>(config, device);
     return {.step = [run] { run->step(); },
-            .flops = event_flops(config),
+            .flops = event_flops(config) + input_flops(config),
             .items = 1,
             .description = "performance LSTM, one generated event"};
   }
@@ -61,9 +64,11 @@ StepBench step_bench(const Config& config, Device device, const std::string& net
   const std::vector<Piece> pieces = {noise_piece()};
   Generator random(1, 8);
   const Windows::Batch batch = Windows(config, pieces).draw(random, device);
-  // Forward and both gradients of each product: the embedding's is a sum over few rows.
+  // Forward and both gradients of each product. The embedding's rows, not the events, are
+  // multiplied with the first layer's weights; their gradient is a sum over few rows.
   return {.step = [trainer, batch] { trainer->step(batch, 0.5); },
-          .flops = 3 * event_flops(config) * static_cast<double>(config.batch * config.window),
+          .flops = 3 * (event_flops(config) * static_cast<double>(config.batch * config.window) +
+                        input_flops(config) * kIds),
           .items = config.batch,
           .description = "performance LSTM"};
 }

@@ -24,13 +24,14 @@ PerformanceLstm::PerformanceLstm(const Config& config, Generator& dropout, Init 
 
 PerformanceLstm::Output PerformanceLstm::operator()(const Tensor& ids, const Tensor& tempo,
                                                     const LstmState& start) {
-  Tensor x = embed_(ids);
+  Tensor tempo_sums;
   if (conditioned_) {
     const Tensor factor =
         tempo.defined() ? tempo : Tensor::ones({ids.dim(1)}, DType::f32, ids.device());
-    x = x + tempo_(reshape(factor, {ids.dim(1), 1}));
+    tempo_sums = tempo_(reshape(factor, {ids.dim(1), 1}));
   }
-  LstmResult h = lstm_(x, {.start = start, .generator = &dropout_});
+  LstmResult h =
+      lstm_.of_rows(embed_.weight, ids, tempo_sums, {.start = start, .generator = &dropout_});
   if (training() && dropout_rate_ > 0) h.y = dropout(dropout_, h.y, dropout_rate_);
   return {.logits = out_(h.y), .end = h.end};
 }

@@ -271,6 +271,12 @@ TEST_SUITE("gradcheck") {
                                    {.start = {slice(h, 2, 0, 2), slice(h, 2, 1, 3)}}));
          },
          {inputs.begin(), inputs.begin() + 4}},
+        {"lstm of sums",
+         [=](In x) {
+           return all_outputs(
+               lstm(x[0], std::vector<LstmWeights>{{{}, x[1], {}}}, {.lengths = lengths}));
+         },
+         {random_input({3, 2, 8}, 1), inputs[2]}},
         {"lstm, two layers", [=](In x) { return two_layers(x, {}); }, inputs},
         {"lstm, lengths", [=](In x) { return two_layers(x, {.lengths = lengths}); }, inputs},
         {"lstm, dropout",

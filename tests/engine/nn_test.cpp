@@ -133,6 +133,35 @@ TEST_SUITE("nn") {
     }
   }
 
+  TEST_CASE("an LSTM of a table's rows is the LSTM of their sequence, with its gradients") {
+    Generator random(4, 1);
+    Module root;
+    const Init init{.generator = random, .dtype = DType::f64};
+    Lstm layers(root, "lstm", {.in = 3, .hidden = 5, .layers = 2}, init);
+    Embedding table(root, "table", {.num = 4, .dim = 3}, init);
+    Linear more(root, "more", {.in = 1, .out = 3}, init);
+    const Tensor ids = Tensor::from(std::vector<std::int32_t>{3, 0, 3, 3, 2, 0}, {3, 2});
+    const Tensor added = more(Tensor::ones({2, 1}, DType::f64));
+    for (const Tensor& t : {Tensor(), added}) {
+      // Three ids for four rows multiply the sequence, six the table.
+      for (const Tensor& some : {slice(ids, 1, 0, 1), ids}) {
+        const Tensor here = t.defined() ? slice(t, 0, 0, some.dim(1)) : t;
+        const Tensor rows = table(some);
+        const std::vector<Tensor> y{sum(square(layers.of_rows(table.weight, some, here).y)),
+                                    sum(square(layers(here.defined() ? rows + here : rows).y))};
+        CHECK(y[0].item() == doctest::Approx(y[1].item()).epsilon(1e-12));
+        for (const auto& [name, parameter] : root.parameters()) {
+          const std::vector<Tensor> of{parameter};
+          const Tensor found = grad(y[0], of, true)[0], expected = grad(y[1], of, true)[0];
+          REQUIRE(found.defined() == expected.defined());
+          if (!found.defined()) continue;
+          CHECK_MESSAGE(sum(square(found - expected)).item() < 1e-24, name);
+          CHECK(sum(square(expected)).item() > 1e-6);
+        }
+      }
+    }
+  }
+
   TEST_CASE("an LSTM in one run, step by step with its state, and on both devices") {
     std::vector<std::vector<float>> results;
     for (Device device : {Device::cpu, Device::gpu}) {

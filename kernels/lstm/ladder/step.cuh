@@ -183,6 +183,7 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 void bias_grad(Stream& s, const LstmBackward& p) {
+  if (detail::lstm_input_is_summed(p)) return;
   const std::int64_t cols = p.dbias.numel();
   launch(s,
          {.grid = dim3(static_cast<unsigned>((cols + kBiasColumns - 1) / kBiasColumns)),
