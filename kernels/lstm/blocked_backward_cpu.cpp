@@ -35,8 +35,9 @@ class Backward {
  public:
   explicit Backward(const LstmBackward& p) : p_(p), n_(p), with_dx_(p.dx.data && !n_.summed) {
     static thread_local Scratch scratch;
-    const std::int64_t rows = n_.chunk_rows(), units = n_.unit_vectors * kLanes;
-    const std::int64_t x = n_.input_vectors * kLanes, runs = padded(depth(), kRun) * rows;
+    const std::int64_t rows = n_.spread_rows(), units = n_.unit_vectors * kLanes;
+    const std::int64_t x = n_.input_vectors * kLanes,
+                       runs = padded(depth(), kRun) * n_.chunk_rows();
     carve(scratch, {{&w_x_, with_dx_ ? x * depth() : 0},
                     {&w_h_, units * depth()},
                     {&runs_[0], runs},
@@ -50,8 +51,8 @@ class Backward {
                     {&dw_x_, x * depth()},
                     {&dw_h_, units * depth()},
                     {&dbias_, depth()},
-                    {&dh_, units * n_.B},
-                    {&dc_, units * n_.B}});
+                    {&dh_, units * n_.spread_batch()},
+                    {&dc_, units * n_.spread_batch()}});
   }
 
   /// What a thread does.
@@ -100,6 +101,10 @@ class Backward {
     }
   }
 
+  std::int64_t state_at(std::int64_t u, std::int64_t b) const {
+    return (u * n_.spread_batch() + b) * kLanes;
+  }
+
   void start(const Share& own) const {
     std::fill_n(dw_x_ + 4 * own.begin * n_.input_vectors * kLanes * kLanes,
                 4 * own.count() * n_.input_vectors * kLanes * kLanes, 0.0f);
@@ -108,7 +113,7 @@ class Backward {
     std::fill_n(dbias_ + 4 * own.begin * kLanes, 4 * own.count() * kLanes, 0.0f);
     for (std::int64_t u = own.begin; u < own.end; ++u) {
       for (std::int64_t b = 0; b < n_.B; ++b) {
-        const std::int64_t from = b * n_.H + u * kLanes, to = (u * n_.B + b) * kLanes;
+        const std::int64_t from = b * n_.H + u * kLanes, to = state_at(u, b);
         load_lanes(p_.dh_end.as<T>() + from, n_.units_in(u), dh_ + to);
         load_lanes(p_.dc_end.as<float>() + from, n_.units_in(u), dc_ + to);
       }
@@ -118,13 +123,14 @@ class Backward {
   /// A share of the rows of x, and of the h before each step, as vectors.
   void pack_inputs(const Share& rows, const Chunk& chunk) const {
     const std::int64_t first = chunk.begin * n_.B;
-    pack<kLanes>(p_.x.as<T>() + (first + rows.begin) * n_.I, rows, chunk.rows, n_.I,
+    pack<kLanes>(p_.x.as<T>() + (first + rows.begin) * n_.I, rows, n_.spread_rows(), n_.I,
                  x_[chunk.buffer]);
     const std::int64_t of_start = chunk.begin == 0 ? n_.B : 0;  // rows of h0, which lies elsewhere
     const Share start{std::min(rows.begin, of_start), std::min(rows.end, of_start)};
     const Share later{std::max(rows.begin, of_start), std::max(rows.end, of_start)};
-    pack<kLanes>(p_.h0.as<T>() + start.begin * n_.H, start, chunk.rows, n_.H, h_[chunk.buffer]);
-    pack<kLanes>(p_.y.as<T>() + (first + later.begin - n_.B) * n_.H, later, chunk.rows, n_.H,
+    pack<kLanes>(p_.h0.as<T>() + start.begin * n_.H, start, n_.spread_rows(), n_.H,
+                 h_[chunk.buffer]);
+    pack<kLanes>(p_.y.as<T>() + (first + later.begin - n_.B) * n_.H, later, n_.spread_rows(), n_.H,
                  h_[chunk.buffer]);
   }
 
@@ -135,8 +141,8 @@ class Backward {
                        begin = std::max<std::int64_t>(0, end - n_.chunk_steps);
     const std::int64_t rows = (end - begin) * n_.B;
     multiply(runs_[buffer(t)] + (t - begin) * n_.B * kRun, rows, n_.B, depth(),
-             w_h_ + own.begin * depth() * kLanes, own.count(), dh_ + own.begin * n_.B * kLanes,
-             n_.B * kLanes, true);
+             w_h_ + own.begin * depth() * kLanes, own.count(), dh_ + state_at(own.begin, 0),
+             n_.spread_batch() * kLanes, true);
   }
 
   /// The gates' gradients of step t, for the thread's units.
@@ -167,15 +173,15 @@ class Backward {
       load_lanes(t > 0 ? cells - n_.B * n_.H : p_.c0.as<float>() + b * n_.H + unit, count,
                  before + to);
       load_lanes(p_.dy.as<T>() + at * n_.H + unit, count, dy + to);
-      load_lanes(dh_ + (u * n_.B + b) * kLanes, kLanes, dh + to);
-      load_lanes(dc_ + (u * n_.B + b) * kLanes, kLanes, dc + to);
+      load_lanes(dh_ + state_at(u, b), kLanes, dh + to);
+      load_lanes(dc_ + state_at(u, b), kLanes, dc + to);
     }
     if (within) grads_of(gates[0], c, before, dy, dh, dc, d[0], of.count() * kLanes);
     for (std::int64_t u = of.begin; u < of.end; ++u) {
       const std::int64_t from = (u - of.begin) * kLanes;
       if (within) {
-        store(dc_ + (u * n_.B + b) * kLanes, load(dc + from));
-        store(dh_ + (u * n_.B + b) * kLanes, Vector{});
+        store(dc_ + state_at(u, b), load(dc + from));
+        store(dh_ + state_at(u, b), Vector{});
       }
       for (std::int64_t q = 0; q < 4; ++q) store_grads(d[q] + from, chunk, t, b, 4 * u + q);
     }
@@ -186,13 +192,16 @@ class Backward {
   void store_grads(const float* d, const Chunk& chunk, std::int64_t t, std::int64_t b,
                    std::int64_t gate) const {
     const std::int64_t row = (t - chunk.begin) * n_.B + b, u = gate / 4, q = gate % 4;
-    T* to = p_.dgates.as<T>() + ((t * n_.B + b) * 4 + q) * n_.H + u * kLanes;
-    store_lanes(d, n_.units_in(u), to);
+    stream_lanes(d, n_.units_in(u),
+                 p_.dgates.as<T>() + ((t * n_.B + b) * 4 + q) * n_.H + u * kLanes);
+    float rounded[kLanes];
+    rounded_lanes<T>(d, n_.units_in(u), rounded);
     const std::int64_t feature = (q * n_.unit_vectors + u) * kLanes;
-    float* run = runs_[chunk.buffer] + (feature / kRun * chunk.rows + row) * kRun + feature % kRun;
-    load_lanes(to, n_.units_in(u), run);
-    store_lanes(run, kLanes, vectors_ + (gate * n_.chunk_rows() + row) * kLanes);
-    store(dbias_ + gate * kLanes, load(dbias_ + gate * kLanes) + load(run));
+    const Vector values = load(rounded);
+    store(runs_[chunk.buffer] + (feature / kRun * chunk.rows + row) * kRun + feature % kRun,
+          values);
+    store(vectors_ + (gate * n_.spread_rows() + row) * kLanes, values);
+    store(dbias_ + gate * kLanes, load(dbias_ + gate * kLanes) + values);
   }
 
   /// dx of the chunk's steps, for some vectors of inputs.
@@ -200,11 +209,11 @@ class Backward {
     for (std::int64_t first = own.begin; first < own.end; first += kTileVectors) {
       const std::int64_t last = std::min<std::int64_t>(first + kTileVectors, own.end);
       multiply(runs_[chunk.buffer], chunk.rows, chunk.rows, depth(),
-               w_x_ + first * depth() * kLanes, last - first, dx_ + first * chunk.rows * kLanes,
-               chunk.rows * kLanes, false);
+               w_x_ + first * depth() * kLanes, last - first,
+               dx_ + first * n_.spread_rows() * kLanes, n_.spread_rows() * kLanes, false);
       for (std::int64_t row = 0; row < chunk.rows; ++row) {
         for (std::int64_t v = first; v < last; ++v) {
-          store_lanes(dx_ + (v * chunk.rows + row) * kLanes,
+          store_lanes(dx_ + (v * n_.spread_rows() + row) * kLanes,
                       std::min<std::int64_t>(kLanes, n_.I - v * kLanes),
                       p_.dx.as<T>() + (chunk.begin * n_.B + row) * n_.I + v * kLanes);
         }
@@ -215,12 +224,11 @@ class Backward {
   /// The chunk's part of dw_ih and dw_hh, for the thread's units.
   void weight_grads(const Share& own, const Chunk& chunk) const {
     const std::int64_t first = 4 * own.begin * kLanes;
-    const std::int64_t d_rows =
-        n_.chunk_rows();  // whatever the chunk's, so that threads stay apart
-    const float* d = vectors_ + first * d_rows;
-    add_weight_grad(x_[chunk.buffer], n_.input_vectors, d, d_rows, chunk.rows, 4 * own.count(),
+    const std::int64_t all_rows = n_.spread_rows();
+    const float* d = vectors_ + first * all_rows;
+    add_weight_grad(x_[chunk.buffer], n_.input_vectors, d, all_rows, chunk.rows, 4 * own.count(),
                     dw_x_ + first * n_.input_vectors * kLanes);
-    add_weight_grad(h_[chunk.buffer], n_.unit_vectors, d, d_rows, chunk.rows, 4 * own.count(),
+    add_weight_grad(h_[chunk.buffer], n_.unit_vectors, d, all_rows, chunk.rows, 4 * own.count(),
                     dw_h_ + first * n_.unit_vectors * kLanes);
   }
 
@@ -237,7 +245,7 @@ class Backward {
         store_lanes(dbias_ + from, count, p_.dbias.as<T>() + row);
       }
       for (std::int64_t b = 0; b < n_.B; ++b) {
-        const std::int64_t to = b * n_.H + u * kLanes, from = (u * n_.B + b) * kLanes;
+        const std::int64_t to = b * n_.H + u * kLanes, from = state_at(u, b);
         store_lanes(dh_ + from, count, p_.dh0.as<T>() + to);
         store_lanes(dc_ + from, count, p_.dc0.as<float>() + to);
       }

@@ -28,14 +28,14 @@ class Forward {
     const std::int64_t x = padded(n_.I, kRun) * n_.chunk_rows(), h = padded(n_.H, kRun) * n_.B;
     carve(scratch, {{&w_x_, 4 * units * n_.I},
                     {&w_h_, 4 * units * n_.H},
-                    {&sums_, 4 * units * n_.chunk_rows()},
+                    {&sums_, 4 * units * n_.spread_rows()},
                     {&x_[0], x},
                     {&x_[1], x},
                     {&h_[0], h},
                     {&h_[1], h},
-                    {&c_, units * n_.B},
-                    {&new_c_, units * n_.B},
-                    {&new_h_, units * n_.B}});
+                    {&c_, units * n_.spread_batch()},
+                    {&new_c_, units * n_.spread_batch()},
+                    {&new_h_, units * n_.spread_batch()}});
   }
 
   /// What a thread does.
@@ -50,7 +50,7 @@ class Forward {
       input_sums(own, begin, rows);
       pack_inputs(team, end);
       for (std::int64_t t = begin; t < end; ++t) {
-        step(own, t, t - begin, rows);
+        step(own, t, t - begin);
         team.barrier();  // the state is complete
       }
     }
@@ -84,13 +84,13 @@ class Forward {
   void input_sums(const Share& own, std::int64_t begin, std::int64_t rows) const {
     if (!n_.summed) {
       return multiply(inputs(begin), rows, rows, n_.I, w_x_ + 4 * own.begin * kLanes * n_.I,
-                      4 * own.count(), sums_ + 4 * own.begin * rows * kLanes, rows * kLanes, false);
+                      4 * own.count(), sums_of(own.begin), gate_stride(), false);
     }
     for (std::int64_t row = 0; row < rows; ++row) {
       const T* x = p_.x.as<T>() + (begin * n_.B + row) * 4 * n_.H;
       for (std::int64_t q = 0; q < 4; ++q, x += n_.H) {
         for (std::int64_t u = own.begin; u < own.end; ++u) {
-          load_lanes(x + u * kLanes, n_.units_in(u), sums_ + ((4 * u + q) * rows + row) * kLanes);
+          load_lanes(x + u * kLanes, n_.units_in(u), sums_of(u) + q * gate_stride() + row * kLanes);
         }
       }
     }
@@ -101,14 +101,18 @@ class Forward {
     const std::int64_t unit = u * kLanes;
     return h_[t % 2] + (unit / kRun * n_.B + b) * kRun + unit % kRun;
   }
-  float* c_lanes(std::int64_t u, std::int64_t b) const { return c_ + (u * n_.B + b) * kLanes; }
+  std::int64_t state_at(std::int64_t u, std::int64_t b) const {
+    return (u * n_.spread_batch() + b) * kLanes;
+  }
+  float* sums_of(std::int64_t u) const { return sums_ + 4 * u * gate_stride(); }
+  std::int64_t gate_stride() const { return n_.spread_rows() * kLanes; }
 
   void start(const Share& own) const {
     for (std::int64_t u = own.begin; u < own.end; ++u) {
       for (std::int64_t b = 0; b < n_.B; ++b) {
         const std::int64_t from = b * n_.H + u * kLanes;
         load_lanes(p_.h0.as<T>() + from, n_.units_in(u), h_lanes(0, u, b));
-        load_lanes(p_.c0.as<float>() + from, n_.units_in(u), c_lanes(u, b));
+        load_lanes(p_.c0.as<float>() + from, n_.units_in(u), c_ + state_at(u, b));
       }
     }
   }
@@ -118,29 +122,30 @@ class Forward {
       for (std::int64_t b = 0; b < n_.B; ++b) {
         const std::int64_t to = b * n_.H + u * kLanes;
         store_lanes(h_lanes(n_.T, u, b), n_.units_in(u), p_.h_end.as<T>() + to);
-        store_lanes(c_lanes(u, b), n_.units_in(u), p_.c_end.as<float>() + to);
+        store_lanes(c_ + state_at(u, b), n_.units_in(u), p_.c_end.as<float>() + to);
       }
     }
   }
 
   /// Step t, the chunk's `in_chunk`th, for the thread's units. A few vectors of them at a time are
   /// multiplied and finished, so that their sums stay in a near cache.
-  void step(const Share& own, std::int64_t t, std::int64_t in_chunk, std::int64_t rows) const {
+  void step(const Share& own, std::int64_t t, std::int64_t in_chunk) const {
     for (std::int64_t u = own.begin; u < own.end; u += kUnitVectors) {
       const std::int64_t end = std::min(u + kUnitVectors, own.end);
-      float* sums = sums_ + (4 * u * rows + in_chunk * n_.B) * kLanes;
+      float* sums = sums_of(u) + in_chunk * n_.B * kLanes;
       multiply(h_[t % 2], n_.B, n_.B, n_.H, w_h_ + 4 * u * kLanes * n_.H, 4 * (end - u), sums,
-               rows * kLanes, true);
+               gate_stride(), true);
       for (std::int64_t v = u; v < end; ++v) {
-        finish_units(v, sums + 4 * (v - u) * rows * kLanes, rows * kLanes);
+        finish_units(v, sums + 4 * (v - u) * gate_stride());
       }
-      store_units({u, end}, t, sums, rows * kLanes);
+      store_units({u, end}, t, sums);
     }
   }
 
   /// Gates in place of their sums, and a new state beside the old one, for one vector of units. A
   /// loop per function: each has few enough instructions that the core overlaps several rows.
-  void finish_units(std::int64_t u, float* sums, std::int64_t gate) const {
+  void finish_units(std::int64_t u, float* sums) const {
+    const std::int64_t gate = gate_stride();
     float bias[4][kLanes];
     for (std::int64_t q = 0; q < 4; ++q) {
       std::fill_n(bias[q], kLanes, 0.0f);
@@ -151,8 +156,8 @@ class Forward {
     activate<false>(sums + gate, bias[1], n_.B);
     activate<true>(sums + 2 * gate, bias[2], n_.B);
     activate<false>(sums + 3 * gate, bias[3], n_.B);
-    const float* c = c_lanes(u, 0);
-    float *new_c = new_c_ + u * n_.B * kLanes, *new_h = new_h_ + u * n_.B * kLanes;
+    const float* c = c_ + state_at(u, 0);
+    float *new_c = new_c_ + state_at(u, 0), *new_h = new_h_ + state_at(u, 0);
     // Objects of the simd loop itself would become arrays in memory, and the loop stay scalar.
     const auto unit = [=](std::int64_t e) {
       const LstmGates<float> gates{sums[e], sums[gate + e], sums[2 * gate + e], sums[3 * gate + e]};
@@ -164,26 +169,24 @@ class Forward {
   }
 
   /// Gates and state of a few vectors of units, to the user's memory and to the next step.
-  void store_units(const Share& units, std::int64_t t, const float* gates,
-                   std::int64_t gate) const {
+  void store_units(const Share& units, std::int64_t t, const float* gates) const {
+    const std::int64_t gate = gate_stride();
     for (std::int64_t b = 0; b < n_.B; ++b) {
       const bool within = !p_.lengths.data || t < p_.lengths.as<std::int32_t>()[b];
       const std::int64_t at = t * n_.B + b;
       for (std::int64_t u = units.begin; u < units.end; ++u) {
-        const std::int64_t unit = u * kLanes, count = n_.units_in(u),
-                           lanes = (u * n_.B + b) * kLanes;
+        const std::int64_t unit = u * kLanes, count = n_.units_in(u), lanes = state_at(u, b);
         constexpr float kNone[kLanes] = {};
         const float* gates_of = gates + 4 * (u - units.begin) * gate + b * kLanes;
         for (std::int64_t q = 0; q < 4; ++q) {
-          store_lanes(within ? gates_of + q * gate : kNone, count,
-                      p_.gates.as<T>() + (at * 4 + q) * n_.H + unit);
+          stream_lanes(within ? gates_of + q * gate : kNone, count,
+                       p_.gates.as<T>() + (at * 4 + q) * n_.H + unit);
         }
-        T* y = p_.y.as<T>() + at * n_.H + unit;
-        store_lanes(within ? new_h_ + lanes : kNone, count, y);
+        stream_lanes(within ? new_h_ + lanes : kNone, count, p_.y.as<T>() + at * n_.H + unit);
         if (within) store_lanes(new_c_ + lanes, kLanes, c_ + lanes);
-        store_lanes(c_ + lanes, count, p_.cells.as<float>() + at * n_.H + unit);
+        stream_lanes(c_ + lanes, count, p_.cells.as<float>() + at * n_.H + unit);
         if (within) {
-          load_lanes(y, count, h_lanes(t + 1, u, b));  // as it was rounded
+          rounded_lanes<T>(new_h_ + lanes, count, h_lanes(t + 1, u, b));
         } else {
           store_lanes(h_lanes(t, u, b), kLanes, h_lanes(t + 1, u, b));
         }

@@ -2,7 +2,8 @@
 // What both directions of the blocked layer share: layouts, products, threads.
 //
 // A matrix [rows, features] lies in one of two ways, `rows` being those of a chunk of steps:
-//   vectors  [feature / kLanes][row][kLanes]   as results, and as the operand that is a vector
+//   vectors  [feature / kLanes][row][kLanes]   as results, and as the operand that is a vector;
+//                                              there are spread(rows) rows
 //   runs     [feature / kRun][row][kRun]       as the operand of which a tile takes single values
 // Weights are vectors of neighbouring outputs: [output / kLanes][input][kLanes].
 
@@ -10,6 +11,9 @@
 #include <omp.h>
 #endif
 
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
 #include <initializer_list>
 #include <type_traits>
 #include <utility>
@@ -33,6 +37,13 @@ inline constexpr std::int64_t kUnitVectors = 6;
 
 inline std::int64_t padded(std::int64_t n, std::int64_t step) { return ceil_div(n, step) * step; }
 
+/// Rows between neighbouring vectors of features that hold `rows` rows: an odd number of cache
+/// lines, so that the same row of many vectors does not meet in one set of the caches.
+inline std::int64_t spread(std::int64_t rows) {
+  constexpr std::int64_t kPerLine = std::max(1, 16 / kLanes);
+  return (ceil_div(rows, kPerLine) | 1) * kPerLine;
+}
+
 /// Extents, and those in vectors of lanes. Where x holds sums there are no inputs: I is 0.
 struct Extents : LstmShape {
   bool summed;
@@ -49,6 +60,9 @@ struct Extents : LstmShape {
   }
 
   std::int64_t chunk_rows() const { return chunk_steps * B; }
+  /// Rows of vectors, of a chunk and of a state.
+  std::int64_t spread_rows() const { return spread(chunk_rows()); }
+  std::int64_t spread_batch() const { return spread(B); }
   std::int64_t units_in(std::int64_t vector) const {
     return std::min<std::int64_t>(kLanes, H - vector * kLanes);
   }
@@ -108,6 +122,28 @@ void store_lanes(const float* from, std::int64_t count, T* to) {
     if (count == kLanes) return store(to, load(from));
   }
   for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
+}
+
+/// The values that store_lanes keeps of them, without a way through memory; zeros beyond `count`.
+template <class T>
+void rounded_lanes(const float* from, std::int64_t count, float* to) {
+  if constexpr (std::is_same_v<T, float>) {
+    load_lanes(from, count, to);
+  } else {
+    for (int i = 0; i < kLanes; ++i) to[i] = i < count ? static_cast<float>(T(from[i])) : 0;
+  }
+}
+/// store_lanes past the caches, for what is not read again soon.
+template <class T>
+void stream_lanes(const float* from, std::int64_t count, T* to) {
+#ifdef __AVX__
+  if constexpr (std::is_same_v<T, float> && kLanes == 8) {
+    if (count == kLanes && reinterpret_cast<std::uintptr_t>(to) % sizeof(Vector) == 0) {
+      return _mm256_stream_ps(to, load(from));
+    }
+  }
+#endif
+  store_lanes(from, count, to);
 }
 
 /// to = [rows, features] in blocks of Width features, filled up with zeros, of some of the rows; x
@@ -195,9 +231,9 @@ inline void multiply(const float* x, std::int64_t x_rows, std::int64_t rows, std
 }
 
 /// dw[vector][feature][lane] += the sum over rows of x[row, feature] d[vector][row][lane], x and d
-/// as vectors, those of d of d_rows rows.
+/// as vectors of all_rows rows.
 inline void add_weight_grad(const float* x, std::int64_t feature_vectors, const float* d,
-                            std::int64_t d_rows, std::int64_t rows, std::int64_t vectors,
+                            std::int64_t all_rows, std::int64_t rows, std::int64_t vectors,
                             float* dw) {
   const Panels panels{vectors};
   const std::int64_t features = feature_vectors * kLanes;
@@ -205,12 +241,12 @@ inline void add_weight_grad(const float* x, std::int64_t feature_vectors, const 
     const std::int64_t first = panels.begin(panel);
     for (std::int64_t row = 0; row < rows; row += kChunkRows) {
       const TileLayout layout{.depth = std::min(kChunkRows, rows - row),
-                              .b_vector = d_rows * kLanes,
+                              .b_vector = all_rows * kLanes,
                               .c_vector = features * kLanes,
                               .accumulate = true};
       for (std::int64_t k = 0; k < features; k += kTileRows) {
-        const Segment segment{x + (k / kLanes * rows + row) * kLanes + k % kLanes,
-                              d + (first * d_rows + row) * kLanes};
+        const Segment segment{x + (k / kLanes * all_rows + row) * kLanes + k % kLanes,
+                              d + (first * all_rows + row) * kLanes};
         tile_of<1, kLanes>(kTileRows, panels.size(panel))(&segment, 1, layout,
                                                           dw + (first * features + k) * kLanes);
       }
