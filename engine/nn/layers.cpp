@@ -103,6 +103,14 @@ Tensor BatchNorm::operator()(const Tensor& x, double slope) {
                     {.training = training(), .slope = slope});
 }
 
+LayerNorm::LayerNorm(Module& parent, const std::string& name, std::int64_t size, Init init)
+    : Module(parent, name) {
+  gamma = add_parameter("gamma", Tensor::ones({size}, init.dtype, init.device));
+  beta = add_parameter("beta", Tensor::zeros({size}, init.dtype, init.device));
+}
+
+Tensor LayerNorm::operator()(const Tensor& x) const { return layer_norm(x, gamma, beta); }
+
 Embedding::Embedding(Module& parent, const std::string& name, const Options& o, Init init)
     : Module(parent, name) {
   weight = add_parameter("weight",

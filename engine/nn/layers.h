@@ -81,6 +81,15 @@ class BatchNorm : public Module {
   Tensor gamma, beta, running_mean, running_var;  // [channels]
 };
 
+/// Layer normalisation over the last dimension, of extent `size`; initially gamma 1, beta 0.
+class LayerNorm : public Module {
+ public:
+  LayerNorm(Module& parent, const std::string& name, std::int64_t size, Init init);
+  Tensor operator()(const Tensor& x) const;
+
+  Tensor gamma, beta;  // [size]
+};
+
 /// Numbers [..], i32 in [0, num) -> [.., dim]: rows of a table. Initially N(0, 1), as PyTorch's.
 class Embedding : public Module {
  public:

@@ -1,5 +1,7 @@
 #include "kernels/norm/norm.h"
 
+#include "kernels/layer_norm/layer_norm.h"
+
 #include "engine/ops/elementwise.h"
 #include "engine/ops/norm.h"
 #include "engine/ops/reduce.h"
@@ -54,7 +56,44 @@ Tensor train(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& r
                 });
 }
 
+/// layer_norm's gradient in plain ops. x, dy: [rows, C].
+Grads differentiable_grad(const Tensor& dy, const Tensor& x, const Tensor& gamma, double eps) {
+  const Tensor centred = x - mean(x, {1}, true);
+  const Tensor rstd = pow(mean(square(centred), {1}, true) + eps, -0.5);
+  const Tensor normal = centred * rstd, d = dy * gamma;
+  const Tensor dx = rstd * (d - mean(d, {1}, true) - normal * mean(d * normal, {1}, true));
+  return {dx, sum(dy * normal, {0}), sum(dy, {0})};
+}
+
 }  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& gamma0, const Tensor& beta0, double eps) {
+  require(x.rank() >= 1, "layer_norm: a scalar has no last dimension");
+  for (const Tensor* t : {&gamma0, &beta0}) {
+    require(t->shape() == Dims{x.dim(-1)}, "layer_norm: x has ", x.dim(-1),
+            " columns, a parameter has shape ", t->shape());
+    require_together("layer_norm", x, *t);
+  }
+  const Tensor rows = contiguous(reshape(x, {-1, x.dim(-1)})), gamma = contiguous(gamma0),
+               beta = contiguous(beta0), y = Tensor::empty_like(rows);
+  const DType statistics = x.dtype() == DType::bf16 ? DType::f32 : x.dtype();
+  const Tensor mean = Tensor::empty({rows.dim(0)}, statistics, x.device()),
+               rstd = Tensor::empty_like(mean);
+  layer_norm(y.stream(), rows.view(), gamma.view(), beta.view(), mean.view(), rstd.view(), y.view(),
+             eps);
+  const Tensor result =
+      record("layer_norm", y, {rows, gamma, beta},
+             [x = saved(rows), gamma = saved(gamma), mean, rstd, eps](const Tensor& dy0, Needs) {
+               if (grad_enabled()) return differentiable_grad(dy0, x, gamma, eps);
+               const Tensor dy = contiguous(dy0), dx = Tensor::empty_like(dy);
+               const Tensor dgamma = Tensor::empty_like(gamma.get()),
+                            dbeta = Tensor::empty_like(gamma.get());
+               layer_norm_grad(dy.stream(), dy.view(), x.get().view(), gamma.get().view(),
+                               mean.view(), rstd.view(), dx.view(), dgamma.view(), dbeta.view());
+               return Grads{dx, dgamma, dbeta};
+             });
+  return reshape(result, x.shape());
+}
 
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                   Tensor& running_var, const BatchNormOptions& options) {

@@ -19,4 +19,10 @@ struct BatchNormOptions {
 Tensor batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                   Tensor& running_var, const BatchNormOptions& options);
 
+/// Layer normalisation over the last dimension, of extent C.
+///   y = (x - mean) * rstd * gamma + beta
+/// x: [.., C]; gamma, beta: [C]; f32, bf16 or f64 (cpu). rstd = 1 / sqrt(variance + eps), the
+/// variance divided by C. Source: Ba, Kiros & Hinton, "Layer normalization", 2016.
+Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, double eps = 1e-5);
+
 }  // namespace etude
