@@ -5,6 +5,8 @@
 
 #include "engine/error.h"
 #include "engine/run/config.h"
+#include "tokenizers/miditok/midilike.h"
+#include "tokenizers/miditok/remi.h"
 #include "tokenizers/performance/performance.h"
 
 namespace etude {
@@ -13,7 +15,9 @@ namespace {
 constexpr const char* kMagic = "etude-ids";
 constexpr std::size_t kIdsPerLine = 16;
 
-std::unique_ptr<const Tokenizer> make_performance(const std::vector<std::string>& settings) {
+using Settings = std::vector<std::string>;
+
+std::unique_ptr<const Tokenizer> make_performance(const std::string&, const Settings& settings) {
   PerformanceOptions options;
   Fields fields;
   fields("carry_residual", &options.carry_residual, "keep what time shifts leave over");
@@ -21,11 +25,30 @@ std::unique_ptr<const Tokenizer> make_performance(const std::vector<std::string>
   return std::make_unique<PerformanceTokenizer>(options);
 }
 
+/// What follows "config=", the name of a file.
+miditok::Config read_config(const std::string& path, const std::string& tokenization) {
+  const miditok::Json json = miditok::Json::parse(read_text_file(path), nullptr, false);
+  require(!json.is_discarded(), path, ": is no JSON");
+  try {
+    return miditok::from_json(json, tokenization);
+  } catch (const Error& error) {
+    fail(path, ": ", error.what());
+  }
+}
+
+std::unique_ptr<const Tokenizer> make_compatible(const std::string& name,
+                                                 const Settings& settings) {
+  return make_miditok(name, settings);
+}
+
 struct Entry {
   const char* name;
-  std::unique_ptr<const Tokenizer> (*make)(const std::vector<std::string>& settings);
+  std::unique_ptr<const Tokenizer> (*make)(const std::string& name, const Settings& settings);
 };
-constexpr Entry kTokenizers[] = {{"performance", make_performance}};
+constexpr Entry kTokenizers[] = {{"performance", make_performance},
+                                 {"remi", make_compatible},
+                                 {"remi_plus", make_compatible},
+                                 {"midilike", make_compatible}};
 
 std::vector<std::string> words_of(const std::string& line) {
   std::istringstream stream(line);
@@ -40,10 +63,25 @@ std::unique_ptr<const Tokenizer> find_tokenizer(const std::string& name,
                                                 const std::vector<std::string>& settings) {
   std::string names;
   for (const Entry& entry : kTokenizers) {
-    if (name == entry.name) return entry.make(settings);
+    if (name == entry.name) return entry.make(name, settings);
     names += (names.empty() ? "" : ", ") + std::string(entry.name);
   }
   fail("there is no tokenizer ", name, "; the tokenizers are: ", names);
+}
+
+std::unique_ptr<const MidiTokTokenizer> make_miditok(const std::string& name,
+                                                     const Settings& settings) {
+  constexpr std::string_view file = "config=";
+  const bool remi = name != "midilike";
+  miditok::Config base;
+  if (name == "remi_plus") base.use_programs = base.use_time_signatures = true;
+  miditok::Config config = base;
+  for (const std::string& setting : settings)
+    config = setting.starts_with(file)
+                 ? read_config(setting.substr(file.size()), remi ? "REMI" : "MIDILike")
+                 : miditok::with_settings(std::move(config), {setting});
+  if (remi) return std::make_unique<RemiTokenizer>(name, std::move(config), std::move(base));
+  return std::make_unique<MidiLikeTokenizer>(name, std::move(config), std::move(base));
 }
 
 std::string format_ids(const Tokenizer& tokenizer, std::span<const std::int32_t> ids) {

@@ -17,7 +17,7 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
   virtual std::string name() const = 0;
 
-  /// All settings as "key=value", separated by blanks; empty if it has none.
+  /// Its settings as "key=value", separated by blanks, at least those that are not the default.
   virtual std::string options() const = 0;
 
   /// Ids are 0 to vocabulary_size() - 1.

@@ -2,10 +2,10 @@
 // performance_test.cpp.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <random>
 
+#include "tests/tokenizers/data_set.h"
 #include "tests/tokenizers/midi_bytes.h"
 #include "tests/tokenizers/performance_properties.h"
 
@@ -19,24 +19,6 @@ Ids random_ids(std::mt19937& random) {
   for (std::int32_t& id : ids) id = static_cast<std::int32_t>(random() % 240);
   return ids;
 }
-
-/// The set's folder: in data/, or unpacked from the mirror to `scratch`; empty if it is nowhere.
-fs::path data_set(const std::string& name, const fs::path& scratch) {
-  if (fs::exists("data/" + name)) return "data/" + name;
-  const char* mirror = std::getenv("ETUDE_DATA_MIRROR");
-  const fs::path archive = fs::path(mirror ? mirror : "") / (name + ".tar.xz");
-  if (!mirror || !fs::exists(archive)) return {};
-  fs::create_directories(scratch);
-  const std::string command = "tar -xJf '" + archive.string() + "' -C '" + scratch.string() + "'";
-  REQUIRE(std::system(command.c_str()) == 0);
-  return scratch;
-}
-
-struct Scratch {
-  fs::path path =
-      fs::temp_directory_path() / ("performance_test_" + std::to_string(std::random_device{}()));
-  ~Scratch() { fs::remove_all(path); }
-};
 
 }  // namespace
 
@@ -73,11 +55,7 @@ TEST_CASE("performance: recorded performances") {
   for (const std::string name : {"smd", "giantmidi_eval"}) {
     const Scratch scratch;
     const fs::path folder = data_set(name, scratch.path);
-    if (folder.empty()) {
-      MESSAGE("skipped: there is no data/", name, " (etude data get ", name,
-              "), nor ETUDE_DATA_MIRROR");
-      continue;
-    }
+    if (folder.empty()) continue;
     int num_files = 0;
     for (const auto& entry : fs::recursive_directory_iterator(folder)) {
       if (entry.path().extension() != ".mid") continue;

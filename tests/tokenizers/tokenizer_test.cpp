@@ -14,7 +14,7 @@ TEST_CASE("tokenizer: found by name, with settings") {
   CHECK(find_tokenizer("performance")->options() == "carry_residual=false");
   CHECK(find_tokenizer("performance", {"carry_residual=true"})->options() == "carry_residual=true");
   CHECK(message_of([] { find_tokenizer("perf"); }) ==
-        "there is no tokenizer perf; the tokenizers are: performance");
+        "there is no tokenizer perf; the tokenizers are: performance, remi, remi_plus, midilike");
   CHECK(contains(message_of([] { find_tokenizer("performance", {"carry=true"}); }), "carry"));
   CHECK(contains(message_of([] { find_tokenizer("performance", {"carry_residual=1"}); }),
                  "carry_residual must be true or false"));
@@ -44,7 +44,8 @@ TEST_CASE("tokenizer: text that holds no ids is refused with its line") {
   for (const char* text : {"", "\n", "etude-ids", "1 2 3\n", "MThd performance\n"})
     CHECK(contains(message(text), "a.ids:1: must be \"etude-ids TOKENIZER"));
   CHECK(message("etude-ids remy\n") ==
-        "a.ids:1: there is no tokenizer remy; the tokenizers are: performance");
+        "a.ids:1: there is no tokenizer remy; the tokenizers are: performance, remi, remi_plus, "
+        "midilike");
   CHECK(contains(message("etude-ids performance carry\n"), "a.ids:1: "));
   for (const char* word : {"240", "-1", "1.5", "x", "99999999999", "1,2"})
     CHECK(message("etude-ids performance\n1 2\n3 " + std::string(word) + " 4\n") ==

@@ -38,6 +38,19 @@ run 0 "" "${detokenize[@]}" empty.ids --out empty.mid
 run 0 "empty.mid: holds no note that performance has an id for" "${tokenize[@]}" empty.mid
 [[ $(wc -l <out) -eq 1 ]] || fail "ids of no notes"
 
+# In bars and beats, with settings, and with MidiTok's JSON.
+remi=(--tokenizer remi --set use_tempos=true --set 'pitch_range=[40,90]')
+run 0 "" "${tokenize[@]}" song.mid "${remi[@]}" --out remi.ids
+[[ $(head -n 1 remi.ids) == "etude-ids remi pitch_range=[40,90] use_tempos=true" ]] || fail "settings are not written"
+run 0 "" "${detokenize[@]}" remi.ids --out remi.mid
+run 0 "" "${tokenize[@]}" remi.mid "${remi[@]}"
+same out remi.ids
+echo '{"config": {"pitch_range": [40, 90], "use_tempos": true}, "tokenization": "REMI"}' >remi.json
+run 0 "" "${tokenize[@]}" song.mid --tokenizer remi --set config=remi.json
+same out remi.ids
+run 2 "remi.json: miditok: the file is of another tokenizer" "${tokenize[@]}" song.mid --tokenizer midilike --set config=remi.json
+run 2 "there is no setting chords" "${tokenize[@]}" song.mid --tokenizer remi --set chords=true
+
 run 2 "FILE.mid is missing" "${tokenize[@]}"
 run 2 "unexpected more" "${tokenize[@]}" song.mid more
 run 2 "--seed does not apply" "${tokenize[@]}" song.mid --seed 1

@@ -28,8 +28,8 @@ constexpr const char* kUsage =
   etude info                         what this build has and runs on
   etude data list                    the data sets that can be fetched
   etude data get NAME                fetch and verify one, from ETUDE_DATA_MIRROR if that folder has it
-  etude tokenize FILE.mid            its ids as text: --tokenizer performance, --set
-                                     carry_residual=true, --out FILE.ids (else standard output)
+  etude tokenize FILE.mid            its ids as text: --tokenizer performance|remi|remi_plus|midilike,
+                                     --set key=value, --out FILE.ids (else standard output)
   etude detokenize FILE.ids --out F  the MIDI file of such a text
   etude train MODEL                  one run: --preset smoke|quick|full, --set key=value (repeatable)
   etude train MODEL --resume RUN     continue an interrupted run
