@@ -8,8 +8,8 @@
 namespace etude {
 
 /// One layer's parameters, gates in PyTorch's order i, f, g, o: [4H, I], [4H, H], [4H], the bias
-/// being PyTorch's b_ih + b_hh. Without w_ih and bias the layer's x is [T, B, 4H], the input's part
-/// of the gates' sums with the bias.
+/// being PyTorch's b_ih + b_hh. Without w_ih and bias, as the first layer may be, x is [T, B, 4H],
+/// the input's part of the gates' sums with the bias.
 struct LstmWeights {
   Tensor w_ih, w_hh, bias;
 };

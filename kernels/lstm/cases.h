@@ -12,10 +12,13 @@ struct Case {
   bool lengths = false;  // sequences of different lengths, some empty
   double scale = 1;      // x and the states are uniform within it
   bool summed = false;   // x holds the gates' sums: there is no w_ih, and I must be 4 H
+  int layers = 1;        // of a stack; the first one has I inputs
+  bool masked = false;   // with a mask between every two layers
 
   std::string name() const {
     return std::to_string(T) + "x" + std::to_string(B) + "x" + std::to_string(I) + " H " +
-           std::to_string(H) + (lengths ? " lengths" : "") + (summed ? " summed" : "");
+           std::to_string(H) + (lengths ? " lengths" : "") + (summed ? " summed" : "") +
+           (layers > 1 ? " x " + std::to_string(layers) : "") + (masked ? " masked" : "");
   }
 };
 
@@ -37,6 +40,17 @@ inline std::vector<Case> tests() {
           {1, 2, 12, 3, false, 1, true}};
 }
 
+/// Stacks, of which the first few are for every backend. On the 8 resident blocks of the host
+/// runtime the rest gives the wavefront blocks of 4, 8 and 12 units, and one stack too large for
+/// it.
+inline std::vector<Case> stacks() {
+  return {{1, 2, 3, 4, false, 1, false, 2, true}, {0, 2, 3, 4, false, 1, false, 2},
+          {5, 3, 2, 7, true, 1, false, 3, true},  {2, 2, 4, 1, false, 1, true, 3},
+          {2, 70, 2, 4, true, 1, false, 2, true}, {2, 3, 2, 32, false, 1, false, 2},
+          {2, 2, 1, 33, true, 1, false, 2, true}, {1, 2, 1, 40, false, 1, false, 3}};
+}
+constexpr int kStacksForAll = 2;
+
 /// For the CPU alone: several chunks of steps, a step of more rows than a chunk, several groups of
 /// units and runs of the depth, gates that saturate.
 inline std::vector<Case> cpu_tests() {
@@ -50,9 +64,12 @@ inline std::vector<Case> cpu_tests() {
           {3, 6, 268, 67, true, 1, true}};
 }
 
-/// A layer in training, a small one, and one step of a generation.
+/// A layer in training, a small one, one step of a generation, and the training's whole stack.
 inline std::vector<Case> benches() {
-  return {{200, 64, 512, 512}, {32, 64, 128, 256}, {1, 1, 512, 512}};
+  return {{200, 64, 512, 512},
+          {32, 64, 128, 256},
+          {1, 1, 512, 512},
+          {200, 64, 512, 512, false, 1, false, 3}};
 }
 
 }  // namespace etude::lstm_cases

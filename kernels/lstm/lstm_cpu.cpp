@@ -198,36 +198,65 @@ bool is_blocked(const P& p) {
   return p.x.dtype != DType::f64 && n.T > 0 && n.B > 0 && n.H > 0;
 }
 
-}  // namespace
-
-void cpu::lstm_forward(Stream& s, const LstmForward& p) {
-  dispatch<float, double, bf16>("lstm", p.x.dtype, [&]<class T>() {
-    const LstmShape n(p);
-    if (n.T == 1 && n.B <= kStepRows) return single_step<T>(p);
-    if (is_blocked(p)) return lstm_forward_blocked(p);
-    etude::copy(s, p.h0, p.h_end);
-    lstm_input_product(s, p, 0, n.T);
-    for (std::int64_t t = 0; t < n.T; ++t) {
-      lstm_recurrent_product(s, p, t);
-      finish_step<T>(p, t);
+/// y = x mask, rows of a sequence each.
+template <class T>
+void multiply(const View& x, const View& mask, const View& y) {
+  using C = compute_t<T>;
+  const std::int64_t rows = y.dim(0) * y.dim(1), cols = y.dim(2);
+  parallel_for(rows, rows * cols, [&](std::int64_t row) {
+    const T *a = x.as<T>() + row * cols, *b = mask.as<T>() + row * cols;
+    T* to = y.as<T>() + row * cols;
+#pragma omp simd
+    for (std::int64_t u = 0; u < cols; ++u) {
+      to[u] = static_cast<T>(static_cast<C>(a[u]) * static_cast<C>(b[u]));
     }
-    etude::copy(s, n.T > 0 ? detail::lstm_rows(p.cells, (n.T - 1) * n.B, n.B, n.H) : p.c0, p.c_end);
   });
 }
 
-void cpu::lstm_backward(Stream& s, const LstmBackward& p) {
-  dispatch<float, double, bf16>("lstm", p.x.dtype, [&]<class T>() {
-    const LstmShape n(p);
-    if (is_blocked(p)) return lstm_backward_blocked(p);
-    etude::copy(s, p.dh_end, p.dh0);
-    etude::copy(s, p.dc_end, p.dc0);
-    for (std::int64_t t = n.T - 1; t >= 0; --t) {
-      gate_grads<T>(p, t);
-      lstm_recurrent_grad(s, p, t);
-    }
-    lstm_input_grad(s, p, 0, n.T);
-    lstm_weight_grads(s, p);
-    bias_grad<T>(p);
+template <class T>
+void forward(Stream& s, const LstmForward& p) {
+  const LstmShape n(p);
+  if (n.T == 1 && n.B <= kStepRows) return single_step<T>(p);
+  if (is_blocked(p)) return cpu::lstm_forward_blocked(p);
+  etude::copy(s, p.h0, p.h_end);
+  lstm_input_product(s, p, 0, n.T);
+  for (std::int64_t t = 0; t < n.T; ++t) {
+    lstm_recurrent_product(s, p, t);
+    finish_step<T>(p, t);
+  }
+  etude::copy(s, n.T > 0 ? detail::lstm_rows(p.cells, (n.T - 1) * n.B, n.B, n.H) : p.c0, p.c_end);
+}
+
+template <class T>
+void backward(Stream& s, const LstmBackward& p) {
+  const LstmShape n(p);
+  if (is_blocked(p)) return cpu::lstm_backward_blocked(p);
+  etude::copy(s, p.dh_end, p.dh0);
+  etude::copy(s, p.dc_end, p.dc0);
+  for (std::int64_t t = n.T - 1; t >= 0; --t) {
+    gate_grads<T>(p, t);
+    lstm_recurrent_grad(s, p, t);
+  }
+  lstm_input_grad(s, p, 0, n.T);
+  lstm_weight_grads(s, p);
+  bias_grad<T>(p);
+}
+
+}  // namespace
+
+void cpu::lstm_stack_forward(Stream& s, std::span<const LstmForward> layers,
+                             std::span<const View> masks) {
+  dispatch<float, double, bf16>("lstm", layers[0].x.dtype, [&]<class T>() {
+    lstm_by_layers(
+        layers, masks, [&](const LstmForward& p) { forward<T>(s, p); }, multiply<T>);
+  });
+}
+
+void cpu::lstm_stack_backward(Stream& s, std::span<const LstmBackward> layers,
+                              std::span<const View> masks) {
+  dispatch<float, double, bf16>("lstm", layers[0].x.dtype, [&]<class T>() {
+    lstm_by_layers(
+        layers, masks, [&](const LstmBackward& p) { backward<T>(s, p); }, multiply<T>);
   });
 }
 

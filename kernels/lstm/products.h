@@ -81,4 +81,24 @@ inline void lstm_weight_grads(Stream& s, const LstmBackward& p) {
   matmul(s, of_first, lstm_rows(p.h0, 0, first, n.H), p.dw_hh, {.beta = 1});
 }
 
+/// A stack from the first layer up: layer(p) computes one, multiply(x, mask, y) y = x mask.
+template <class Layer, class Multiply>
+void lstm_by_layers(std::span<const LstmForward> layers, std::span<const View> masks, Layer layer,
+                    Multiply multiply) {
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    if (l > 0 && !masks.empty()) multiply(layers[l - 1].y, masks[l - 1], layers[l].x);
+    layer(layers[l]);
+  }
+}
+
+/// Back from the last one down. A layer's dx becomes, in its place, dy of the one below.
+template <class Layer, class Multiply>
+void lstm_by_layers(std::span<const LstmBackward> layers, std::span<const View> masks, Layer layer,
+                    Multiply multiply) {
+  for (std::size_t l = layers.size(); l-- > 0;) {
+    layer(layers[l]);
+    if (l > 0 && !masks.empty()) multiply(layers[l].dx, masks[l - 1], layers[l].dx);
+  }
+}
+
 }  // namespace etude

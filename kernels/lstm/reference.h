@@ -35,7 +35,7 @@ struct Lstm {
             Scalar* gate = &gates[(t * B + b) * 4 * H + u];
             for (std::int64_t q = 0; q < 4; ++q) {
               const std::int64_t r = q * H + u;
-              const Scalar* in = &x[(t * B + b) * I];
+              const Scalar* in = x.data() + (t * B + b) * I;
               Scalar sum = summed ? in[r] : bias[r];
               for (std::int64_t k = 0; !summed && k < I; ++k) sum += w_ih[r * I + k] * in[k];
               for (std::int64_t k = 0; k < H; ++k) sum += w_hh[r * H + k] * h[b * H + k];

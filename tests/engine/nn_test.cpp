@@ -193,6 +193,49 @@ TEST_SUITE("nn") {
     }
   }
 
+  TEST_CASE("a stack of LSTM layers with dropout agrees across devices, with its gradients") {
+    std::vector<std::vector<float>> results[2];
+    for (Device device : {Device::cpu, Device::gpu}) {
+      auto& found = results[device == Device::gpu];
+      Generator random(4, 1), dropout_draws(4, 2);
+      Module root;
+      Lstm layers(root, "lstm", {.in = 3, .hidden = 5, .layers = 3, .dropout = 0.4},
+                  {.generator = random, .device = device});
+      Tensor x = uniform(random, {5, 2, 3}, -1, 1, DType::f32, device);
+      const Tensor lengths = Tensor::from(std::vector<std::int32_t>{5, 3}, {2}, device);
+      const LstmResult y =
+          layers(x.set_requires_grad(true), {.lengths = lengths, .generator = &dropout_draws});
+      CHECK(y.end.h.shape() == Dims{3, 2, 5});
+      std::vector<Tensor> of{x};
+      for (const auto& [name, parameter] : root.parameters()) of.push_back(parameter);
+      const Tensor loss = sum(square(y.y)) + sum(y.end.h) + sum(square(y.end.c));
+      for (const Tensor& t : {y.y, y.end.h, y.end.c}) found.push_back(t.to_vector<float>());
+      for (const Tensor& t : grad(loss, of)) found.push_back(t.to_vector<float>());
+    }
+    REQUIRE(results[0].size() == 3 + 1 + 9);
+    for (std::size_t k = 0; k < results[0].size(); ++k) {
+      CAPTURE(k);
+      REQUIRE(results[0][k].size() == results[1][k].size());
+      for (std::size_t i = 0; i < results[0][k].size(); ++i) {
+        CHECK(results[0][k][i] == doctest::Approx(results[1][k][i]).epsilon(1e-4));
+      }
+    }
+  }
+
+  TEST_CASE("an LSTM deeper than one graph node is its halves, one after the other") {
+    Generator random(4, 1);
+    Module root;
+    Lstm all(root, "lstm", {.in = 2, .hidden = 2, .layers = 9}, {.generator = random});
+    const Tensor x = uniform(random, {3, 2, 2}, -1, 1);
+    const NoGrad none;
+    const std::span<const LstmWeights> w = all.weights;
+    const LstmResult whole = lstm(x, w), first = lstm(x, w.first(4)),
+                     second = lstm(first.y, w.subspan(4));
+    CHECK(whole.y.to_vector<float>() == second.y.to_vector<float>());
+    CHECK(whole.end.c.to_vector<float>() ==
+          concat({first.end.c, second.end.c}, 0).to_vector<float>());
+  }
+
   TEST_CASE("schedules meet their corner points") {
     CHECK(warmup_cosine(0, 10, 100, 1) == doctest::Approx(0.1));
     CHECK(warmup_cosine(10, 10, 100, 1) == doctest::Approx(1));

@@ -34,6 +34,10 @@ __device__ __forceinline__ Four<float> load_four(const T* p) {
            static_cast<float>(raw.v[3])}};
 }
 
+__device__ inline LstmGates<float> added(const LstmGates<float>& a, const Four<float>& b) {
+  return {a.i + b.v[0], a.f + b.v[1], a.g + b.v[2], a.o + b.v[3]};
+}
+
 /// A thread's place: warps 0..3 and 4..7 share 32 rows each; of a warp's lanes, eight have rows of
 /// their own, and four share these and divide the depth.
 struct Lanes {
@@ -104,6 +108,58 @@ struct Sums {
   }
 };
 
+/// Four rows of weights for one group of units, `row` apart, and those of the next group.
+template <class T>
+struct Kept {
+  const T* weights;
+  std::int64_t row, group;
+};
+
+/// sums[g] += rows of `from`, [B, K], from b0 on, times group g's weights. Of every 64 columns this
+/// thread takes 4 from `column` on and, Steps times in all, those 16 further on. All threads of the
+/// block; 2 barriers per 64 of the depth K.
+template <int Steps, int Groups, class T>
+__device__ __forceinline__ void add_product(Sums (&sums)[Groups], StateTile& tile, int row,
+                                            int column, const T* from, std::int64_t b0,
+                                            std::int64_t B, std::int64_t K, const Kept<T>& kept) {
+  for (std::int64_t k = 0; k < K; k += kTileDepth) {
+    tile.load(from, b0, B, k, K);
+    __syncthreads();
+#pragma unroll 2
+    for (int step = 0; step < Steps; ++step) {
+      const int at = column + 16 * step;
+#pragma unroll
+      for (int g = 0; g < Groups; ++g) {
+        sums[g].add(tile, row, at, kept.weights + g * kept.group + k + at, kept.row);
+      }
+    }
+    __syncthreads();  // all have read: the next step may overwrite
+  }
+}
+
+/// The four rows each of w, [4 H, K], that `units` units from `first` on have, to [unit][gate] rows
+/// `row` apart, with zeros up to the padded depth and beyond the last unit.
+template <class T>
+__device__ void keep_rows(T* kept, std::int64_t row, const T* w, std::int64_t first, int units,
+                          std::int64_t H, std::int64_t K) {
+  for (int r = 0; r < 4 * units; ++r) {
+    const std::int64_t u = first + r / 4, from = (r % 4 * H + u) * K;
+    for (std::int64_t k = threadIdx.x; k < padded_depth(K); k += kThreads) {
+      kept[r * row + k] = u < H && k < K ? w[from + k] : static_cast<T>(0.0f);
+    }
+  }
+}
+
+/// Columns of w, [K, H], the same way.
+template <class T>
+__device__ void keep_columns(T* kept, std::int64_t row, const T* w, std::int64_t first, int units,
+                             std::int64_t H, std::int64_t K) {
+  for (std::int64_t i = threadIdx.x; i < units * padded_depth(K); i += kThreads) {
+    const std::int64_t c = i % units, u = first + c, k = i / units;
+    kept[c * row + k] = u < H && k < K ? w[k * H + u] : static_cast<T>(0.0f);
+  }
+}
+
 /// All steps: gates[t] + w_hh y[t - 1], then each unit's step
 /// shapes  of LstmForward; gates hold x w_ih' + bias     dtype   T storage, f32 sums, f32 cells
 /// launch  cooperative, grid = H / 4, block = 256, shared = 17 KB + 16 rows of w_hh; 2 barriers per
@@ -118,40 +174,44 @@ __global__ void __launch_bounds__(kThreads) lstm_persistent(ForwardSteps<T> p) {
   auto& tile = shared<StateTile>();
   T* weights = dynamic_shared<T>();  // [unit][gate][depth]
   const std::int64_t depth = padded_depth(p.H), first = blockIdx.x * std::int64_t{kUnits};
-  for (int row = 0; row < 4 * kUnits; ++row) {
-    const std::int64_t u = first + row / 4, from = (row % 4 * p.H + u) * p.H;
-    for (std::int64_t k = threadIdx.x; k < depth; k += kThreads) {
-      weights[row * depth + k] = u < p.H && k < p.H ? p.w_hh[from + k] : static_cast<T>(0.0f);
-    }
-  }
+  keep_rows(weights, depth, p.w_hh, first, kUnits, p.H, p.H);
   const Lanes at;
   const std::int64_t u = first + at.warp;
+  const Kept<T> own{weights + at.warp * 4 * depth, depth, 0};
   for (std::int64_t t = 0; t < p.steps; ++t) {
     if (t > 0) grid_sync();  // y[t - 1] is complete
-    const T* h = t > 0 ? p.y + (t - 1) * p.B * p.H : p.h0;
     for (std::int64_t b0 = 0; b0 < p.B; b0 += kTileRows) {
-      Sums sums;
-      for (std::int64_t k = 0; k < p.H; k += kTileDepth) {
-        tile.load(h, b0, p.B, k, p.H);
-        __syncthreads();
-        const T* own = weights + at.warp * 4 * depth + k;
-#pragma unroll 2
-        for (int column = 4 * at.part; column < kTileDepth; column += 16) {
-          sums.add(tile, at.row, column, own + column, depth);
-        }
-        __syncthreads();  // all have read: the next step may overwrite
-      }
-      const Four<float> mine = sums.across_parts(at.part);
+      Sums sums[1];
+      add_product<4>(sums, tile, at.row, 4 * at.part, p.h_before(t), b0, p.B, p.H, own);
+      const Four<float> mine = sums[0].across_parts(at.part);
       const std::int64_t b = b0 + at.row + 8 * at.part;
-      if (b < p.B && u < p.H) {
-        const LstmGates<float> input = p.load_gates(t, b, u);
-        p.finish(
-            t, b, u,
-            {input.i + mine.v[0], input.f + mine.v[1], input.g + mine.v[2], input.o + mine.v[3]});
-      }
+      if (b < p.B && u < p.H) p.finish(t, b, u, added(p.load_gates(t, b, u), mine));
     }
   }
 }
+
+/// Of a backward pass: the tile, and the sums of each warp's part of the depth, one row's 4 units.
+template <int Groups>
+struct GradTile {
+  StateTile state;
+  Four<float> partial[Groups][4][kTileRows];
+
+  /// All threads of the block.
+  __device__ void share(const Sums (&sums)[Groups], const Lanes& at) {
+    for (int g = 0; g < Groups; ++g) {
+      partial[g][at.warp][at.row + 8 * at.part] = sums[g].across_parts(at.part);
+    }
+    __syncthreads();
+  }
+  /// The thread's unit of a group, in its row.
+  __device__ float sum(int g, const Lanes& at) const {
+    float sum = 0;
+    for (int warp = 0; warp < 4; ++warp) {
+      sum += partial[g][warp][at.row + 8 * at.part].v[at.warp];
+    }
+    return sum;
+  }
+};
 
 /// All steps back: dh = dgates[t + 1] w_hh, then each unit's gate_grads of step t
 /// shapes  of LstmBackward                               dtype   T storage, f32 sums, f32 cells
@@ -164,47 +224,26 @@ __global__ void __launch_bounds__(kThreads) lstm_persistent(ForwardSteps<T> p) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) lstm_persistent_grad(BackwardSteps<T> p) {
   launch_bound(kThreads);
-  struct Smem {
-    StateTile tile;
-    Four<float> partial[4][kTileRows];  // of each warp's part of the depth: one row's 4 units
-  };
-  auto& smem = shared<Smem>();
+  auto& tile = shared<GradTile<1>>();
   T* weights = dynamic_shared<T>();  // [unit][depth]
   const std::int64_t K = 4 * p.H, depth = padded_depth(K),
                      first = blockIdx.x * std::int64_t{kUnits};
-  for (std::int64_t i = threadIdx.x; i < kUnits * depth; i += kThreads) {
-    const std::int64_t u = first + i % kUnits, k = i / kUnits;
-    weights[i % kUnits * depth + k] = u < p.H && k < K ? p.w_hh[k * p.H + u] : static_cast<T>(0.0f);
-  }
+  keep_columns(weights, depth, p.w_hh, first, kUnits, p.H, K);
   const Lanes at;
   const std::int64_t u = first + at.warp;
+  const Kept<T> own{weights, depth, 0};
   for (std::int64_t t = p.steps - 1; t >= -1; --t) {
     const bool last = t == p.steps - 1;
     if (!last) grid_sync();  // dgates[t + 1] is complete
     for (std::int64_t b0 = 0; b0 < p.B; b0 += kTileRows) {
-      const int own = at.row + 8 * at.part;
       if (!last) {
-        Sums sums;
-        for (std::int64_t k = 0; k < K; k += kTileDepth) {
-          smem.tile.load(p.dgates + (t + 1) * p.B * K, b0, p.B, k, K);
-          __syncthreads();
-          const int column = 16 * at.warp + 4 * at.part;
-          sums.add(smem.tile, at.row, column, weights + k + column, depth);
-          __syncthreads();  // all have read: the next step may overwrite
-        }
-        smem.partial[at.warp][own] = sums.across_parts(at.part);
-        __syncthreads();
+        Sums sums[1];
+        add_product<1>(sums, tile.state, at.row, 16 * at.warp + 4 * at.part,
+                       p.dgates + (t + 1) * p.B * K, b0, p.B, K, own);
+        tile.share(sums, at);
       }
-      const std::int64_t b = b0 + own;
-      if (b < p.B && u < p.H) {
-        float dh = static_cast<float>(p.dh0[b * p.H + u]);
-        for (int warp = 0; warp < 4 && !last; ++warp) dh += smem.partial[warp][own].v[at.warp];
-        if (t >= 0) {
-          p.finish(t, b, u, dh);
-        } else {
-          p.dh0[b * p.H + u] = static_cast<T>(dh);
-        }
-      }
+      const std::int64_t b = b0 + at.row + 8 * at.part;
+      if (b < p.B && u < p.H) p.hand_back(t, b, u, last ? 0 : tile.sum(0, at));
     }
   }
 }

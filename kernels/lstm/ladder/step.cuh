@@ -22,6 +22,7 @@ struct ForwardSteps {
   C *c_end, *cells;
   std::int64_t steps, B, H;
 
+  ForwardSteps() = default;
   explicit ForwardSteps(const LstmForward& p)
       : w_hh(p.w_hh.as<T>()),
         h0(p.h0.as<T>()),
@@ -48,6 +49,7 @@ struct ForwardSteps {
     return {static_cast<C>(from[0]), static_cast<C>(from[H]), static_cast<C>(from[2 * H]),
             static_cast<C>(from[3 * H])};
   }
+  __device__ const T* h_before(std::int64_t t) const { return t > 0 ? y + (t - 1) * B * H : h0; }
   __device__ C cell_before(std::int64_t t, std::int64_t b, std::int64_t u) const {
     return t > 0 ? cells[((t - 1) * B + b) * H + u] : c0[b * H + u];
   }
@@ -60,9 +62,9 @@ struct ForwardSteps {
       c_end[b * H + u] = c;
     }
   }
-  /// A unit's whole step, from the sums of its gates.
-  __device__ void finish(std::int64_t t, std::int64_t b, std::int64_t u,
-                         const LstmGates<C>& sums) const {
+  /// A unit's whole step, from the sums of its gates. Its y as it is stored.
+  __device__ T finish(std::int64_t t, std::int64_t b, std::int64_t u,
+                      const LstmGates<C>& sums) const {
     LstmGates<C> active{};
     C c = cell_before(t, b, u), h = 0;
     if (within(t, b)) {
@@ -76,6 +78,7 @@ struct ForwardSteps {
     to[2 * H] = static_cast<T>(active.g);
     to[3 * H] = static_cast<T>(active.o);
     store(t, b, u, h, c);
+    return static_cast<T>(h);
   }
 };
 
@@ -84,13 +87,15 @@ struct ForwardSteps {
 template <class T>
 struct BackwardSteps {
   using C = compute_t<T>;
-  const T *w_hh, *gates, *dy;
+  const T *w_hh, *gates;
+  const T* dy;  // or null: 0
   const C *c0, *cells;
   const std::int32_t* lengths;
   T *dgates, *dh0;
   C* dc0;
   std::int64_t steps, B, H;
 
+  BackwardSteps() = default;
   explicit BackwardSteps(const LstmBackward& p)
       : w_hh(p.w_hh.as<T>()),
         gates(p.gates.as<T>()),
@@ -115,8 +120,8 @@ struct BackwardSteps {
       const LstmGates<C> active{static_cast<C>(gate[0]), static_cast<C>(gate[H]),
                                 static_cast<C>(gate[2 * H]), static_cast<C>(gate[3 * H])};
       const C before = t > 0 ? cells[(at - B) * H + u] : c0[state];
-      d = lstm_cell_grad(active, cells[at * H + u], before, dh + static_cast<C>(dy[at * H + u]),
-                         dc0[state]);
+      if (dy) dh += static_cast<C>(dy[at * H + u]);
+      d = lstm_cell_grad(active, cells[at * H + u], before, dh, dc0[state]);
       dc0[state] = d.dc_before;
       waiting = 0;
     }
@@ -126,6 +131,13 @@ struct BackwardSteps {
     to[H] = static_cast<T>(d.sums.f);
     to[2 * H] = static_cast<T>(d.sums.g);
     to[3 * H] = static_cast<T>(d.sums.o);
+  }
+  /// The same with what dh0 holds added to dh; before the first step, t = -1, that is all.
+  __device__ void hand_back(std::int64_t t, std::int64_t b, std::int64_t u, C dh) const {
+    T& waiting = dh0[b * H + u];
+    dh += static_cast<C>(waiting);
+    if (t >= 0) return finish(t, b, u, dh);
+    waiting = static_cast<T>(dh);
   }
 };
 
@@ -143,6 +155,31 @@ struct UnitPlace {
 inline LaunchConfig unit_per_thread(std::int64_t count) {
   return {.grid = dim3(static_cast<unsigned>((count + kThreads - 1) / kThreads)),
           .block = dim3(kThreads)};
+}
+
+/// y[i] = x[i] mask[i]; y may be x
+/// shapes  any                                           dtype   T storage, compute_t<T> arithmetic
+/// launch  one thread per element, block = 256
+/// cost    3 elements of traffic each; memory bound
+template <class T>
+__global__ void __launch_bounds__(kThreads)
+    lstm_mask(const T* x, const T* mask, T* y, std::int64_t count) {
+  launch_bound(kThreads);
+  const UnitPlace at(1, count);
+  if (!at.inside) return;
+  y[at.u] =
+      static_cast<T>(static_cast<compute_t<T>>(x[at.u]) * static_cast<compute_t<T>>(mask[at.u]));
+}
+
+/// A stack layer by layer, each by a rung's function for one: the same arguments as LstmRung's.
+template <class T, auto Layer, class P>
+void by_layers(Stream& s, std::span<const P> layers, std::span<const View> masks) {
+  lstm_by_layers(
+      layers, masks, [&](const P& p) { Layer(s, p); },
+      [&](const View& x, const View& mask, const View& y) {
+        launch(s, unit_per_thread(y.numel()), lstm_mask<T>, x.as<T>(), mask.as<T>(), y.as<T>(),
+               y.numel());
+      });
 }
 
 /// A state that no step will touch is the one before the first step.
