@@ -42,15 +42,11 @@ inline void store_blocks(const Lanes (&c)[4], std::uint32_t* to) {
 
 }  // namespace detail
 
-/// words[4 i + w] = word w of philox(key, block + i), 0 <= i < kBatchBlocks: draws in their order.
-/// Without AVX2 the same code runs in narrower registers.
-inline void philox_batch(const PhiloxKey& key, std::uint64_t block,
-                         std::uint32_t (&words)[kBatchWords]) {
+/// c[v][w] = word w of the blocks whose 64-bit counters c[v][0] holds.
+inline void philox_lanes(const PhiloxKey& key, detail::Lanes (&c)[detail::kVectors][4]) {
   using detail::kVectors;
   using detail::Lanes;
-  Lanes c[kVectors][4];
   for (int v = 0; v < kVectors; ++v) {
-    c[v][0] = Lanes{0, 1, 2, 3} + (key.offset + block + v * detail::kLanes);
     c[v][1] = c[v][0] >> 32;
     c[v][2] = Lanes{} + key.stream;
     c[v][3] = c[v][2] >> 32;
@@ -69,7 +65,20 @@ inline void philox_batch(const PhiloxKey& key, std::uint64_t block,
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  for (int v = 0; v < kVectors; ++v) detail::store_blocks(c[v], words + 4 * detail::kLanes * v);
+}
+
+/// words[4 i + w] = word w of philox(key, block + i), 0 <= i < kBatchBlocks: draws in their order.
+/// Without AVX2 the same code runs in narrower registers.
+inline void philox_batch(const PhiloxKey& key, std::uint64_t block,
+                         std::uint32_t (&words)[kBatchWords]) {
+  detail::Lanes c[detail::kVectors][4];
+  for (int v = 0; v < detail::kVectors; ++v) {
+    c[v][0] = detail::Lanes{0, 1, 2, 3} + (key.offset + block + v * detail::kLanes);
+  }
+  philox_lanes(key, c);
+  for (int v = 0; v < detail::kVectors; ++v) {
+    detail::store_blocks(c[v], words + 4 * detail::kLanes * v);
+  }
 }
 
 }  // namespace etude::cpu

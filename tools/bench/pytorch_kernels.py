@@ -111,6 +111,23 @@ class Operations:
         return lambda: torch.autograd.grad(results, inputs, grads, retain_graph=True,
                                            allow_unused=True)  # on the CPU h0 and c0 are
 
+    @staticmethod
+    def attended(n, q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, None, n.get("dropout", 0.0),
+                                              bool(n.get("causal", 0)), scale=n["scale"])
+
+    def attention(self, n, q, k, v, y, lse):
+        return lambda: self.attended(n, q, k, v)
+
+    def attention_grad(self, n, q, k, v, y, lse, dy, dq, dk, dv):
+        inputs = [t.requires_grad_() for t in (q, k, v)]
+        with torch.enable_grad():
+            y = self.attended(n, *inputs)
+        return lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True)
+
+    def attention_decode(self, n, q, k, v, lengths, y):
+        return lambda: self.attended(n, q.unsqueeze(2), k, v)
+
     def embedding(self, n, ids, w, y):
         return lambda: F.embedding(ids, w)
 
