@@ -184,6 +184,21 @@ Tensor gelu(const Tensor& x) {
   });
 }
 
+Tensor gelu_tanh(const Tensor& x) {
+  return record("gelu_tanh", apply("gelu_tanh", GeluTanh{}, x), {x},
+                [x = saved(x)](const Tensor& dy, Needs) {
+                  if (!grad_enabled()) {
+                    return Grads{apply("gelu_tanh_grad", GeluTanhGrad{}, dy, x)};
+                  }
+                  // d/dx x s(2 u) = s + x s (1 - s) 2 u'
+                  constexpr double kTwice = 2 * 0.79788456080286536, kCubic = 0.044715;
+                  const Tensor squared = square(x);
+                  const Tensor s = sigmoid(mul(x, affine(squared, kTwice * kCubic, kTwice)));
+                  const Tensor slope = affine(squared, 3 * kTwice * kCubic, kTwice);
+                  return Grads{mul(dy, add(s, mul(mul(x, slope), mul(s, affine(s, -1, 1)))))};
+                });
+}
+
 Tensor normal_cdf(const Tensor& x) {
   return record("normal_cdf", apply("normal_cdf", NormalCdf{}, x), {x},
                 [x = saved(x)](const Tensor& dy, Needs) {

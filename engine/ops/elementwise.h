@@ -41,6 +41,8 @@ Tensor leaky_relu_grad(const Tensor& dy, const Tensor& x, double slope);
 Tensor relu(const Tensor& x);
 /// x * Phi(x), the exact form with erf (Hendrycks & Gimpel 2016).
 Tensor gelu(const Tensor& x);
+/// GPT-2's approximation of gelu, with tanh.
+Tensor gelu_tanh(const Tensor& x);
 /// Phi(x), the standard normal distribution function.
 Tensor normal_cdf(const Tensor& x);
 

@@ -45,6 +45,7 @@ Tensor scaled_sum(const char* op, const Tensor& x, const std::vector<int>& dims,
 }  // namespace
 
 Tensor sum(const Tensor& x, const std::vector<int>& dims, bool keep) {
+  if (x.dtype() == DType::bf16) return cast(sum(cast(x, DType::f32), dims, keep), DType::bf16);
   return scaled_sum("sum", x, dims, keep, 1);
 }
 

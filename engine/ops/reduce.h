@@ -9,7 +9,7 @@
 
 namespace etude {
 
-/// With keep, reduced dimensions stay with extent 1; else they go.
+/// With keep, reduced dimensions stay with extent 1; else they go. A sum of bf16 is rounded once.
 Tensor sum(const Tensor& x, const std::vector<int>& dims = {}, bool keep = false);
 Tensor mean(const Tensor& x, const std::vector<int>& dims = {}, bool keep = false);
 /// The gradient is shared equally among equal maxima.

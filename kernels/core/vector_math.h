@@ -182,6 +182,15 @@ HOST_DEVICE inline float normal_cdf(float x) {
 }
 HOST_DEVICE inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752); }
 
+/// GPT-2's approximation of normal_cdf: (1 + tanh(u)) / 2 with u = sqrt(2 / pi) (x + 0.044715 x^3),
+/// as sigmoid(2 u), which does not cancel where tanh is near -1.
+/// Source: Hendrycks & Gimpel, "Gaussian error linear units", 2016, section 2.
+template <class T>
+HOST_DEVICE T normal_cdf_by_tanh(T x) {
+  constexpr T kTwice = static_cast<T>(2 * 0.79788456080286536);
+  return sigmoid(kTwice * fma(static_cast<T>(0.044715) * x * x, x, x));
+}
+
 /// The density of the standard normal.
 HOST_DEVICE inline float normal_pdf(float x) { return 0.398942280f * exp_half_square(x); }
 HOST_DEVICE inline double normal_pdf(double x) {

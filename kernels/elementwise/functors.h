@@ -109,6 +109,11 @@ struct Gelu : Unary {
   HOST_DEVICE auto operator()(auto x) const { return x * math::normal_cdf(x); }
 };
 
+/// GPT-2's approximation of Gelu. GeluTanh(-inf) = NaN. Source: Hendrycks & Gimpel 2016, section 2.
+struct GeluTanh : Unary {
+  HOST_DEVICE auto operator()(auto x) const { return x * math::normal_cdf_by_tanh(x); }
+};
+
 // Of two values.
 struct Add : Binary {
   HOST_DEVICE auto operator()(auto a, auto b) const { return a + b; }
@@ -186,6 +191,17 @@ struct GeluGrad : Binary {
   }
 };
 
+/// dx = dy (s + x s (1 - s) 2 u'(x)) with s and u of math::normal_cdf_by_tanh.
+struct GeluTanhGrad : Binary {
+  template <class T>
+  HOST_DEVICE T operator()(T dy, T x) const {
+    constexpr auto kTwice = static_cast<T>(2 * 0.79788456080286536);
+    const T s = math::normal_cdf_by_tanh(x);
+    const T slope = kTwice * math::fma(static_cast<T>(3 * 0.044715) * x, x, T{1});
+    return dy * math::fma(x * slope, s * (T{1} - s), s);
+  }
+};
+
 // Of three values.
 /// a where mask is not 0, else b; the value not taken may be NaN.
 struct Where : Ternary {
@@ -199,9 +215,9 @@ struct MulAdd : Ternary {
 /// Any one operation. The kernels are compiled for exactly these; a new one is added here.
 using AnyElementwise =
     std::variant<Neg, Exp, Log, Sqrt, Tanh, Sigmoid, Softplus, Square, Reciprocal, Abs, Sign,
-                 Affine, Power, Clamp, LeakyRelu, NormalCdf, Gelu, Add, Sub, Mul, Div, Maximum,
-                 Minimum, AddScaled, GreaterEqual, Greater, Equal, LeakyReluGrad, TanhGrad,
-                 SigmoidGrad, GeluGrad, Where, MulAdd>;
+                 Affine, Power, Clamp, LeakyRelu, NormalCdf, Gelu, GeluTanh, Add, Sub, Mul, Div,
+                 Maximum, Minimum, AddScaled, GreaterEqual, Greater, Equal, LeakyReluGrad, TanhGrad,
+                 SigmoidGrad, GeluGrad, GeluTanhGrad, Where, MulAdd>;
 
 namespace detail {
 template <class Op, class Variant>

@@ -27,6 +27,11 @@ inline double normal_pdf(double x) {
   return std::exp(-0.5 * x * x) / std::sqrt(2 * std::acos(-1.0));
 }
 
+/// GPT-2's approximation of normal_cdf as a logistic function: (1 + tanh(u)) / 2 would cancel.
+inline double normal_cdf_by_tanh(double x) {
+  return 1 / (1 + std::exp(-2 * std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x)));
+}
+
 inline std::vector<Elementwise> unary_operations() {
   return {
       {"neg", Neg{}, 1, [](double a, double, double) { return -a; }},
@@ -51,6 +56,8 @@ inline std::vector<Elementwise> unary_operations() {
       {"normal_cdf", NormalCdf{}, 1, [](double a, double, double) { return normal_cdf(a); }, -6, 6,
        8},
       {"gelu", Gelu{}, 1, [](double a, double, double) { return a * normal_cdf(a); }, -6, 6, 8},
+      {"gelu_tanh", GeluTanh{}, 1,
+       [](double a, double, double) { return a * normal_cdf_by_tanh(a); }, -6, 6, 32},
   };
 }
 
@@ -75,6 +82,13 @@ inline std::vector<Elementwise> binary_operations() {
       {"gelu_grad", GeluGrad{}, 2,
        [](double dy, double x, double) { return dy * (normal_cdf(x) + x * normal_pdf(x)); }, -5, 5,
        8, 16},
+      {"gelu_tanh_grad", GeluTanhGrad{}, 2,
+       [](double dy, double x, double) {
+         const double t = normal_cdf_by_tanh(x);
+         const double slope = 2 * std::sqrt(2 / std::acos(-1.0)) * (1 + 3 * 0.044715 * x * x);
+         return dy * (t + x * t * (1 - t) * slope);
+       },
+       -5, 5, 32, 16},
   };
 }
 

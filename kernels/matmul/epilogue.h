@@ -28,11 +28,7 @@ template <Activation A, class C>
 HOST_DEVICE C activate(C x) {
   if constexpr (A == Activation::relu) return math::select(x < 0, C{0}, x);
   if constexpr (A == Activation::gelu) return x * math::normal_cdf(x);
-  if constexpr (A == Activation::gelu_tanh) {
-    // (1 + tanh(u)) / 2 = sigmoid(2 u), which does not cancel where tanh is near -1.
-    constexpr C kSqrt2OverPi = static_cast<C>(0.79788456080286536);
-    return x * math::sigmoid(2 * kSqrt2OverPi * (x + static_cast<C>(0.044715) * x * x * x));
-  }
+  if constexpr (A == Activation::gelu_tanh) return x * math::normal_cdf_by_tanh(x);
   return x;
 }
 

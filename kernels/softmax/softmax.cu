@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kThreads)
 /// loss[r] = log sum_k exp(x[r,k]) - x[r, target[r]]
 /// shapes  x: [rows, cols], target, loss: [rows]         dtype   f32, i32
 /// launch  grid = rows, block = 256, shared = block_reduce's
-/// edges   target outside [0, cols) -> NaN
+/// edges   target -1 -> 0, any other outside [0, cols) -> NaN
 /// cost    rows * cols * 4 bytes; memory bound
 /// source  Milakov & Gimelshein 2018, Alg. 3
 __global__ void __launch_bounds__(kThreads)
@@ -54,13 +54,14 @@ __global__ void __launch_bounds__(kThreads)
   const LogSumExp<float> row = row_log_sum_exp(x, cols);
   if (threadIdx.x == 0) {
     const std::int32_t t = target[blockIdx.x];
-    loss[blockIdx.x] = t >= 0 && t < cols ? row.value() - x[t] : NAN;
+    loss[blockIdx.x] = t >= 0 && t < cols ? row.value() - x[t] : t == -1 ? 0.0f : NAN;
   }
 }
 
 /// dx[r,c] = dloss[r] * (exp(x[r,c] - lse_r) - [c == target[r]])
 /// shapes  x, dx: [rows, cols], target, dloss: [rows]    dtype   f32, i32
 /// launch  grid = rows, block = 256, shared = block_reduce's
+/// edges   target -1 -> 0
 /// cost    3 * rows * cols * 4 bytes; memory bound
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_grad_kernel(const float* x, const std::int32_t* target, const float* dloss,
@@ -72,7 +73,7 @@ __global__ void __launch_bounds__(kThreads)
   const float scale = dloss[blockIdx.x];
   const std::int32_t t = target[blockIdx.x];
   for (std::int64_t c = threadIdx.x; c < cols; c += kThreads) {
-    dx[c] = scale * (expf(x[c] - lse) - (c == t ? 1.0f : 0.0f));
+    dx[c] = t == -1 ? 0.0f : scale * (expf(x[c] - lse) - (c == t ? 1.0f : 0.0f));
   }
 }
 

@@ -52,14 +52,15 @@ inline void log_softmax(Stream& s, const View& x, const View& y) {
 }
 
 /// loss[r] = log sum_k exp(x[r,k]) - x[r, target[r]] in nats. x: [rows, classes], target: [rows]
-/// i32, loss: [rows]. A target outside [0, classes) gives NaN: the value is on the device, where
-/// nothing can throw.
+/// i32, loss: [rows]. A target of -1 means none: the row's loss is 0. Any other outside [0,
+/// classes) gives NaN: the value is on the device, where nothing can throw.
 inline void cross_entropy(Stream& s, const View& x, const View& target, const View& loss) {
   detail::check_targets("cross_entropy", x, target, loss);
   (s.device() == Device::cpu ? cpu::cross_entropy : gpu::cross_entropy)(s, x, target, loss);
 }
 
-/// dx[r,c] = dloss[r] * (softmax(x)[r,c] - [c == target[r]]); the gradient of cross_entropy.
+/// dx[r,c] = dloss[r] * (softmax(x)[r,c] - [c == target[r]]), 0 without a target; the gradient of
+/// cross_entropy.
 inline void cross_entropy_grad(Stream& s, const View& x, const View& target, const View& dloss,
                                const View& dx) {
   detail::check_targets("cross_entropy", x, target, dloss);

@@ -1,5 +1,6 @@
 #include "kernels/softmax/softmax.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "kernels/core/parallel.h"
@@ -60,7 +61,7 @@ void cpu::cross_entropy(Stream&, const View& x, const View& target, const View& 
     T* out = loss.as<T>();
     for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
       const bool inside = t[r] >= 0 && t[r] < cols;
-      out[r] = inside ? lse - row[t[r]] : std::numeric_limits<T>::quiet_NaN();
+      out[r] = inside ? lse - row[t[r]] : t[r] == -1 ? T{0} : std::numeric_limits<T>::quiet_NaN();
     });
   });
 }
@@ -73,10 +74,11 @@ void cpu::cross_entropy_grad(Stream&, const View& x, const View& target, const V
     T* out = dx.as<T>();
     for_rows<T>(x, [=, cols = x.dim(1)](std::int64_t r, const T* row, T lse) {
       T* to = out + r * cols;
+      const std::int32_t target_class = t[r];
+      if (target_class == -1) return void(std::fill_n(to, cols, T{0}));
       const T factor = scale[r];
 #pragma omp simd
       for (std::int64_t c = 0; c < cols; ++c) to[c] = factor * math::exp(row[c] - lse);
-      const std::int32_t target_class = t[r];
       if (target_class >= 0 && target_class < cols) {
         to[target_class] = factor * (math::exp(row[target_class] - lse) - 1);
       }

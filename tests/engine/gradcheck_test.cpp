@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/nn/layers.h"
+#include "engine/ops/attention.h"
 #include "engine/ops/conv.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/embedding.h"
@@ -90,6 +91,7 @@ TEST_SUITE("gradcheck") {
         {"leaky_relu", [](In x) { return square(leaky_relu(x[0], 0.2)); }, {away}},
         {"relu", [](In x) { return square(relu(x[0])); }, {away}},
         {"gelu", [](In x) { return gelu(x[0]); }, {a}},
+        {"gelu_tanh", [](In x) { return gelu_tanh(x[0]); }, {a}},
         {"normal_cdf", [](In x) { return normal_cdf(x[0]); }, {a}},
         {"where",
          [](In x) { return where(greater(x[0], x[1]), square(x[0]), exp(x[1])); },
@@ -249,6 +251,41 @@ TEST_SUITE("gradcheck") {
         {"embedding of a transposed table",
          [=](In x) { return square(embedding(transpose(x[0]), slice(ids, 1, 1, 2))); },
          {random_input({3, 5}, 3)}},
+    });
+  }
+
+  TEST_CASE("a linear layer with its cross entropy, where some rows have no target") {
+    const Tensor x = random_input({2, 3, 4}, 1), w = random_input({5, 4}, 2);
+    const Tensor target = Tensor::from(std::vector<std::int32_t>{4, 0, -1, 4, 2, -1}, {2, 3});
+    check_cases({
+        {"linear_cross_entropy",
+         [=](In x) { return linear_cross_entropy(x[0], x[1], target); },
+         {x, w}},
+        {"twice one, of functions",
+         [=](In x) { return linear_cross_entropy(tanh(x[0]), square(x[1]), target) * 2.0; },
+         {x, w}},
+    });
+    const Tensor none = Tensor::full({2, 3}, -1, DType::i32);
+    CHECK(linear_cross_entropy(x, w, none).item() == 0);
+    const Tensor all = Tensor::from(std::vector<std::int32_t>{4, 0, 1, 4, 2, 3}, {2, 3});
+    CHECK(linear_cross_entropy(x, w, all).item() ==
+          doctest::Approx(cross_entropy(linear(x, w), all).item()).epsilon(1e-12));
+  }
+
+  TEST_CASE("attention: packed heads; with dropout once") {
+    const Tensor qkv = random_input({2, 3, 12}, 1), weights = random_input({2, 3, 4}, 2);
+    check_cases({
+        {"attention", [](In x) { return self_attention(x[0], {.heads = 2}); }, {qkv}},
+        {"attention of one head, of a function",
+         [](In x) { return square(self_attention(tanh(x[0]), {.heads = 1})) * x[1]; },
+         {qkv, weights}},
+        {"attention with dropout",
+         [](In x) {
+           Generator same(5, 7);
+           return self_attention(x[0], {.heads = 2, .dropout = 0.4, .generator = &same});
+         },
+         {qkv},
+         1},
     });
   }
 

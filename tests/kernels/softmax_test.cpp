@@ -93,6 +93,24 @@ TEST_SUITE("softmax") {
     }
   }
 
+  TEST_CASE("a row without a target has no loss and no gradient, whatever its logits") {
+    for (Device device : testing::kDevices) {
+      const auto x = input(DType::f32, {2, 3}, {NAN, 0, INFINITY, 1, 2, 3});
+      const auto y =
+          testing::run(device,
+                       {x, input(DType::i32, {2}, {-1, 2}), input(DType::f32, {2}, {1, 1}),
+                        output(DType::f32, {2}), output(DType::f32, {2, 3})},
+                       [](Stream& s, auto v) {
+                         cross_entropy(s, v[0], v[1], v[3]);
+                         cross_entropy_grad(s, v[0], v[1], v[2], v[4]);
+                       });
+      CHECK(y[0][0] == 0);
+      CHECK(y[0][1] == doctest::Approx(0.40760596));
+      for (int c = 0; c < 3; ++c) CHECK(y[1][c] == 0);
+      CHECK(y[1][3] == doctest::Approx(0.09003057));
+    }
+  }
+
   TEST_CASE("a NaN logit makes its row NaN and no other") {
     for (Device device : testing::kDevices) {
       auto values = testing::random_values(2 * 70, 8);

@@ -1,0 +1,34 @@
+#pragma once
+#include "engine/autograd.h"
+#include "engine/random.h"
+#include "engine/tensor.h"
+
+namespace etude {
+
+struct AttentionConfig {
+  std::int64_t heads = 1;
+  double dropout = 0;              // of the probabilities
+  Generator* generator = nullptr;  // draws the dropout; needed where that is above 0
+};
+
+/// Causal self-attention of many heads. qkv: [B, T, 3 C], each row query, key and value of C =
+/// heads * D elements -> [B, T, C]; f32, bf16 or f64 (cpu). Scores are scaled by 1 / sqrt(D).
+/// Neither scores nor probabilities are kept in memory. Differentiable any number of times, with
+/// dropout once. Source: Vaswani et al., "Attention is all you need", 2017; as computed:
+/// kernels/attention/attention.h.
+Tensor self_attention(const Tensor& qkv, const AttentionConfig& config);
+
+/// What a layer of a generating model has seen: keys and values [B, heads, capacity, D], of which
+/// the first `length` rows count.
+struct KeyValueCache {
+  KeyValueCache(std::int64_t batch, std::int64_t heads, std::int64_t capacity, std::int64_t head,
+                DType dtype, Device device);
+  Tensor keys, values;
+  std::int64_t length = 0;
+};
+
+/// self_attention of T further rows with the cached ones before them, which they join. qkv: [B, T,
+/// 3 C] -> [B, T, C]. Outside the graph. Error where the cache has no room for them.
+Tensor cached_attention(const Tensor& qkv, KeyValueCache& cache);
+
+}  // namespace etude
