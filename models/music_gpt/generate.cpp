@@ -1,0 +1,109 @@
+#include "models/music_gpt/generate.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/ops/elementwise.h"
+#include "engine/ops/sampling.h"
+
+namespace etude::music_gpt {
+namespace {
+
+constexpr std::int32_t kBos = 1, kSpecials = 4;  // PAD, BOS, EOS, MASK
+
+/// -inf for the special tokens, else 0.
+Tensor without_specials(std::int64_t vocabulary, Device device) {
+  std::vector<float> mask(static_cast<std::size_t>(vocabulary), 0);
+  std::fill_n(mask.begin(), kSpecials, -std::numeric_limits<float>::infinity());
+  return Tensor::from(mask, {vocabulary}, device);
+}
+
+/// Whether a token can move the music into another bar: all others need no counting.
+std::vector<bool> moving(const MidiTokTokenizer& tokenizer) {
+  std::vector<bool> result;
+  for (std::int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    const std::string name = tokenizer.describe(id);
+    result.push_back(name.starts_with("Bar") || name.starts_with("TimeShift") ||
+                     name.starts_with("Rest"));
+  }
+  return result;
+}
+
+Tensor row_of(std::span<const std::int32_t> ids, Device device) {
+  return Tensor::from(ids, {1, static_cast<std::int64_t>(ids.size())}, device);
+}
+
+/// Where the network goes on reading when its context is full: at the first id of a bar of which
+/// at most `most` ids are left; in the midst of one that is longer.
+std::size_t forget(const MidiTokTokenizer& tokenizer, const Ids& ids, std::size_t most) {
+  const std::vector<std::int64_t> bars = tokenizer.bars(ids);
+  for (std::size_t i = ids.size() - most; i < ids.size(); ++i) {
+    if (i > 0 && bars[i] != bars[i - 1]) return i;
+  }
+  return ids.size() - most;
+}
+
+void check(const GenerateOptions& o, const MidiTokTokenizer& tokenizer, const Gpt& gpt) {
+  require(tokenizer.vocabulary_size() == gpt.shape().vocabulary, "generate: the network knows ",
+          gpt.shape().vocabulary, " tokens, the tokenizer has ", tokenizer.vocabulary_size());
+  require(o.bars >= 1, "generate: ", o.bars, " bars");
+  for (const std::int32_t id : o.prompt) {
+    require(id >= 0 && id < tokenizer.vocabulary_size(), "generate: the prompt holds ", id,
+            ", which is no id");
+  }
+  if (o.prompt.empty()) return;
+  const std::int64_t bars = tokenizer.bars(o.prompt).back();
+  require(bars < o.bars, "generate: the prompt of ", bars, " full bars leaves none of ", o.bars,
+          " to generate");
+}
+
+}  // namespace
+
+Ids first_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids,
+               std::int64_t bars) {
+  const std::vector<std::int64_t> bar = tokenizer.bars(ids);
+  const auto end = std::ranges::find_if(bar, [&](std::int64_t b) { return b >= bars; });
+  // The last bar of a piece is full although nothing comes after it.
+  require(end != bar.end() || (!bar.empty() && bar.back() + 1 == bars), "the piece has ",
+          bar.empty() ? 0 : bar.back() + 1, " bars, not ", bars);
+  return {ids.begin(), ids.begin() + (end - bar.begin())};
+}
+
+Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions& o,
+             Generator& random, const std::function<void(std::int64_t)>& done) {
+  check(o, tokenizer, gpt);
+  const NoGrad none;
+  const Device device = gpt.parameters()[0].second.device();
+  const Tensor mask = without_specials(tokenizer.vocabulary_size(), device);
+  const std::vector<bool> moves = moving(tokenizer);
+  const SamplingParams how{.temperature = o.temperature,
+                           .top_k = o.top_k,
+                           .top_p = o.top_p,
+                           .repetition_penalty = o.repetition_penalty};
+  const auto most = static_cast<std::size_t>(o.bars * o.most_tokens_per_bar);
+  const auto context = static_cast<std::size_t>(gpt.shape().context);
+  Ids ids(o.prompt.begin(), o.prompt.end());
+  if (ids.empty()) ids.push_back(kBos);
+  Gpt::Cache cache = gpt.empty_cache(1);
+  for (std::size_t read = 0;;) {  // ids that the network has read
+    if (static_cast<std::size_t>(cache[0].length) + ids.size() - read > context) {
+      read = forget(tokenizer, ids, std::min(ids.size(), context / 2));
+      for (KeyValueCache& layer : cache) layer.length = 0;
+    }
+    const Tensor logits = gpt.next_logits(row_of(std::span(ids).subspan(read), device), cache);
+    read = ids.size();
+    const Tensor history = row_of(ids, device);
+    const Tensor drawn = sample(logits + mask, how, random, history).id;
+    ids.push_back(drawn.to_vector<std::int32_t>()[0]);
+    require(ids.back() >= 0, "music_gpt: the network's outputs after ", read,
+            " tokens are not finite: its training has failed");
+    if (done) done(static_cast<std::int64_t>(ids.size()));
+    if (moves[ids.back()] && tokenizer.bars(ids).back() >= o.bars) {
+      return first_bars(tokenizer, ids, o.bars);
+    }
+    require(ids.size() < most, "music_gpt: after ", most, " tokens the piece has only ",
+            tokenizer.bars(ids).back(), " of ", o.bars, " bars: the network ends too few");
+  }
+}
+
+}  // namespace etude::music_gpt

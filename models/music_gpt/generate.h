@@ -1,0 +1,39 @@
+#pragma once
+// New music from a trained network, token by token, counted in bars.
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "engine/random.h"
+#include "models/music_gpt/model.h"
+#include "tokenizers/miditok/miditok.h"
+
+namespace etude::music_gpt {
+
+using Ids = std::vector<std::int32_t>;
+
+struct GenerateOptions {
+  std::int64_t bars = 32;  // with the prompt's
+  /// In Hugging Face's order: each distinct token of the piece is made less likely once, then
+  /// temperature, top-k with its ties, top-p.
+  double repetition_penalty = 1.2, temperature = 1.2, top_p = 1;
+  std::int64_t top_k = 5;
+  std::span<const std::int32_t> prompt = {};  // begins the piece; without it, the tokenizer's BOS
+  std::int64_t most_tokens_per_bar = 256;     // on average: a network that never ends a bar
+};
+
+/// The first `bars` bars of a piece; Error if it has fewer.
+Ids first_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids,
+               std::int64_t bars);
+
+/// A piece of exactly `options.bars` full bars; special tokens are not drawn. Past the network's
+/// context the oldest bars are forgotten, so that what is left, at most half of the context, begins
+/// with a bar. `done`, if given, is called after each token with the number of tokens so far.
+/// Throws Error for a prompt that is as long or holds numbers that are no ids, for more tokens than
+/// allowed, and for a network whose outputs are no numbers.
+Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions& options,
+             Generator& random, const std::function<void(std::int64_t)>& done = {});
+
+}  // namespace etude::music_gpt
