@@ -69,6 +69,21 @@ fs::path reproduce_in_folder(const Options& options, const std::string& model, c
   return folder;
 }
 
+Json run_variants(const std::filesystem::path& folder, const std::vector<std::string>& variants,
+                  std::int64_t first_seed, std::int64_t num_seeds,
+                  const std::function<void(const std::string&, std::int64_t,
+                                           const std::filesystem::path&)>& run) {
+  Json names = Json::array();
+  for (std::int64_t seed = first_seed; seed < first_seed + num_seeds; ++seed) {
+    for (const std::string& variant : variants) {
+      const std::string name = variant + "-" + std::to_string(seed);
+      run(variant, seed, folder / name);
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 Json provenance(const Options& options, const std::string& model, const Fields& fields,
                 std::chrono::steady_clock::time_point begin) {
   return {{"model", model},

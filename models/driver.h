@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/run/config.h"
 #include "engine/run/console.h"
@@ -34,6 +35,14 @@ std::filesystem::path train_in_folder(
 std::filesystem::path reproduce_in_folder(
     const Options& options, const std::string& model, const Fields& fields,
     const std::function<void(const std::filesystem::path&)>& work);
+
+/// The runs of a comparison in `folder`: every variant with the first seed, then with the next
+/// ones. run(variant, seed, its folder) trains and measures what is not there yet. Returns the
+/// folders' names, for the summary.
+Json run_variants(
+    const std::filesystem::path& folder, const std::vector<std::string>& variants,
+    std::int64_t first_seed, std::int64_t num_seeds,
+    const std::function<void(const std::string&, std::int64_t, const std::filesystem::path&)>& run);
 
 /// How a result was made: model, preset, command, commit, machine, date, device, the seconds since
 /// `begin`, and the settings.

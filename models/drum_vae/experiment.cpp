@@ -125,18 +125,16 @@ class DrumVaeExperiment : public Experiment {
     const auto begin = std::chrono::steady_clock::now();
     Config config = configured(options);
     const DrumData data = load_data(config, options.data_dir);
-    Json runs = Json::array();
+    Json runs;
     const fs::path folder =
         reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
-          for (std::int64_t seed = config.seed; seed < config.seed + config.num_seeds; ++seed) {
-            for (const std::string& strategy : config.strategy_list()) {
-              const std::string run = strategy + "-" + std::to_string(seed);
-              const bool figures =
-                  seed == config.seed && (strategy == "best" || strategy == "constant");
-              reproduce_run(config, strategy, seed, figures, data, all_runs / run, options.device);
-              runs.push_back(run);
-            }
-          }
+          runs = run_variants(
+              all_runs, config.strategy_list(), config.seed, config.num_seeds,
+              [&](const std::string& strategy, std::int64_t seed, const fs::path& run) {
+                const bool figures =
+                    seed == config.seed && (strategy == "best" || strategy == "constant");
+                reproduce_run(config, strategy, seed, figures, data, run, options.device);
+              });
         });
     Json summary = provenance(options, name(), config.all(), begin);
     summary.update(

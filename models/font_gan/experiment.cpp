@@ -113,17 +113,15 @@ class FontGanExperiment : public Experiment {
     check_lists(config);
     const FontData data = load_data(config, options.data_dir);
     std::optional<Judge> judge;
-    Json runs = Json::array();
+    Json runs;
     const fs::path folder =
         reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
           judge.emplace(data, config, options.data_dir, options.device);
-          for (std::int64_t seed = config.seed; seed < config.seed + config.num_seeds; ++seed) {
-            for (const std::string& variant : config.variant_list()) {
-              const std::string run = variant + "-" + std::to_string(seed);
-              reproduce_run(config, variant, seed, data, *judge, all_runs / run, options.device);
-              runs.push_back(run);
-            }
-          }
+          runs = run_variants(
+              all_runs, config.variant_list(), config.seed, config.num_seeds,
+              [&](const std::string& variant, std::int64_t seed, const fs::path& run) {
+                reproduce_run(config, variant, seed, data, *judge, run, options.device);
+              });
         });
     Json summary = provenance(options, name(), config.all(), begin);
     summary.update({{"data", data.name},

@@ -137,17 +137,15 @@ class PerformanceLstmExperiment : public Experiment {
     configure(config.all(), options, name());
     const std::vector<std::string> variants = config.variant_list();
     check_before_hours(config, variants, options.data_dir);
-    Json runs = Json::array();
+    Json runs;
     const fs::path folder =
         reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
-          for (std::int64_t seed = config.seed; seed < config.seed + config.num_seeds; ++seed) {
-            for (const std::string& variant : variants) {
-              const std::string run = variant + "-" + std::to_string(seed);
-              reproduce_run(config, variant, seed, seed == config.seed, options.data_dir,
-                            all_runs / run, options.device);
-              runs.push_back(run);
-            }
-          }
+          runs =
+              run_variants(all_runs, variants, config.seed, config.num_seeds,
+                           [&](const std::string& variant, std::int64_t seed, const fs::path& run) {
+                             reproduce_run(config, variant, seed, seed == config.seed,
+                                           options.data_dir, run, options.device);
+                           });
         });
     Json summary = provenance(options, name(), config.all(), begin);
     summary["runs"] = runs;

@@ -173,6 +173,15 @@ class Operations:
             y = self.normalised(n, *inputs, torch.zeros_like(gamma), torch.ones_like(gamma), True)
         return lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True)
 
+    def layer_norm(self, n, x, gamma, beta, mean, rstd, y):
+        return lambda: F.layer_norm(x, gamma.shape, gamma, beta)
+
+    def layer_norm_grad(self, n, dy, x, gamma, mean, rstd, dx, dgamma, dbeta):
+        inputs = [t.requires_grad_() for t in (x, gamma, torch.zeros_like(gamma))]
+        with torch.enable_grad():
+            y = F.layer_norm(x, gamma.shape, *inputs[1:])
+        return lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True)
+
     def adam(self, n, w, dw, m, v):
         step = torch.tensor(n["step"], device=w.device)
         return lambda: torch._fused_adamw_(
