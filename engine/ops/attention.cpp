@@ -7,6 +7,7 @@
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
 #include "kernels/attention/attention.h"
+#include "kernels/rotary/rotary.h"
 
 namespace etude {
 namespace {
@@ -45,6 +46,19 @@ Tensor in_plain_ops(const Tensor& qkv, std::int64_t heads, double scale) {
   const Tensor hidden = Tensor::full({}, -1e30, qkv.dtype(), qkv.device());
   const Tensor y = matmul(softmax(where(mask, scores, hidden)), part_of(qkv, heads, 2));
   return reshape(permute(y, {0, 2, 1, 3}), {qkv.dim(0), T, qkv.dim(2) / 3});
+}
+
+/// Linear and orthogonal: its gradient is the turn back.
+Tensor turned(const Tensor& qkv0, std::int64_t heads, const RotaryParams& params) {
+  const Tensor qkv = contiguous(qkv0), y = Tensor::empty_like(qkv);
+  const Dims shape{qkv.dim(0), qkv.dim(1), 3, heads, qkv.dim(2) / (3 * heads)};
+  rotary(y.stream(), qkv.alias(shape, contiguous_strides(shape), qkv.impl().offset).view(),
+         y.alias(shape, contiguous_strides(shape), 0).view(), params);
+  return record("rotary", y, {qkv}, [heads, params](const Tensor& dy, Needs) {
+    RotaryParams back = params;
+    back.inverse = !params.inverse;
+    return Grads{turned(dy, heads, back)};
+  });
 }
 
 void check(const Tensor& qkv, std::int64_t heads) {
@@ -98,6 +112,11 @@ Tensor self_attention(const Tensor& qkv0, const AttentionConfig& config) {
                                          .options = options});
         return Grads{dqkv};
       });
+}
+
+Tensor rotary(const Tensor& qkv, std::int64_t heads, std::int64_t first) {
+  check(qkv, heads);
+  return turned(qkv, heads, {.first = first});
 }
 
 KeyValueCache::KeyValueCache(std::int64_t batch, std::int64_t heads, std::int64_t capacity,

@@ -18,6 +18,11 @@ struct AttentionConfig {
 /// kernels/attention/attention.h.
 Tensor self_attention(const Tensor& qkv, const AttentionConfig& config);
 
+/// Queries and keys turned by their positions, row t of a sequence being at first + t, so that
+/// attention sees how far apart they are. qkv: as of self_attention, with an even D -> the same
+/// shape. Differentiable any number of times. Source: Su et al., "RoFormer", 2021.
+Tensor rotary(const Tensor& qkv, std::int64_t heads, std::int64_t first = 0);
+
 /// What a layer of a generating model has seen: keys and values [B, heads, capacity, D], of which
 /// the first `length` rows count.
 struct KeyValueCache {

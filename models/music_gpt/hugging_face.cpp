@@ -76,6 +76,8 @@ Tensor fitted(const Tensor& theirs, const Tensor& ours, const std::string& name,
 void save_hugging_face(const Gpt& gpt, const fs::path& folder) {
   const NoGrad none;
   const GptShape& n = gpt.shape();
+  require(!n.rotary, "music_gpt: transformers' GPT-2 has a table of positions: a network with ",
+          "rotary ones cannot be saved for it");
   make_folder(folder);
   Checkpoint file;
   file.info["format"] = "pt";

@@ -8,7 +8,8 @@
 
 namespace etude::music_gpt {
 
-/// Writes both files into `folder`, which is made.
+/// Writes both files into `folder`, which is made. Error for a network with rotary positions, which
+/// those have not.
 void save_hugging_face(const Gpt& gpt, const std::filesystem::path& folder);
 
 /// The shape that config.json states. Throws Error that names file and key for what is missing, no

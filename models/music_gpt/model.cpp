@@ -49,10 +49,12 @@ class Gpt::Block : public Module {
         mlp_(*this, "mlp.c_fc", width(), 4 * width(), kInitialSd, compute(), init),
         mlp_out_(*this, "mlp.c_proj", 4 * width(), width(), residual_sd(), compute(), init) {}
 
-  /// attend(qkv) is self-attention, with or without a cache.
+  /// x's rows begin at place `first`; attend(qkv) is self-attention, with or without a cache.
   template <class Attend>
-  Tensor run(const Tensor& x, const Attend& attend) const {
-    const Tensor seen = x + dropped(attention_out_(attend(attention_(ln_1_(x)))));
+  Tensor run(const Tensor& x, std::int64_t first, const Attend& attend) const {
+    Tensor qkv = attention_(ln_1_(x));
+    if (of_.shape_.rotary) qkv = rotary(qkv, of_.shape_.heads, first);
+    const Tensor seen = x + dropped(attention_out_(attend(qkv)));
     return seen + dropped(mlp_out_(gelu_tanh(cast(mlp_(ln_2_(seen)), x.dtype()))));
   }
   Tensor operator()(const Tensor& x) const {
@@ -61,10 +63,10 @@ class Gpt::Block : public Module {
                                   .dropout = training() ? of_.options_.dropout : 0,
                                   .generator = &of_.dropout_});
     };
-    if (!of_.options_.recompute) return run(x, attend);
+    if (!of_.options_.recompute) return run(x, 0, attend);
     std::vector<Tensor> weights;
     for (const auto& [name, parameter] : parameters()) weights.push_back(parameter);
-    return recomputed([this, attend](const Tensor& again) { return run(again, attend); }, x,
+    return recomputed([this, attend](const Tensor& again) { return run(again, 0, attend); }, x,
                       weights, &of_.dropout_);
   }
 
@@ -94,11 +96,13 @@ Gpt::Gpt(const GptShape& shape, const GptOptions& options, Generator& dropout, I
       dropout_(dropout),
       tokens_(add_parameter("wte.weight", normal(init.generator, {shape.vocabulary, shape.width}, 0,
                                                  kInitialSd, init.dtype, init.device))),
-      positions_(add_parameter("wpe.weight", normal(init.generator, {shape.context, shape.width}, 0,
-                                                    kInitialSd, init.dtype, init.device))),
       norm_(*this, "ln_f", shape.width, init) {
   require(shape.heads > 0 && shape.width % shape.heads == 0, "gpt: ", shape.heads,
           " heads do not divide a width of ", shape.width);
+  if (!shape.rotary) {
+    positions_ = add_parameter("wpe.weight", normal(init.generator, {shape.context, shape.width}, 0,
+                                                    kInitialSd, init.dtype, init.device));
+  }
   for (std::int64_t layer = 0; layer < shape.layers; ++layer) {
     blocks_.push_back(std::make_unique<Block>(*this, layer, init));
   }
@@ -111,7 +115,8 @@ Tensor Gpt::embedded(const Tensor& ids, std::int64_t first) const {
   const std::int64_t end = first + ids.dim(1);
   require(end <= shape_.context, "gpt: ", end, " tokens are more than the context of ",
           shape_.context);
-  return embedding(tokens_, ids) + slice(positions_, 0, first, end);
+  const Tensor x = embedding(tokens_, ids);
+  return shape_.rotary ? x : x + slice(positions_, 0, first, end);
 }
 
 Tensor Gpt::hidden(const Tensor& ids) const {
@@ -139,9 +144,10 @@ Gpt::Cache Gpt::empty_cache(std::int64_t batch) const {
 
 Tensor Gpt::next_logits(const Tensor& ids, Cache& cache) {
   const Inference inference(*this);
-  Tensor x = embedded(ids, cache[0].length);
+  const std::int64_t first = cache[0].length;
+  Tensor x = embedded(ids, first);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {
-    x = blocks_[layer]->run(x,
+    x = blocks_[layer]->run(x, first,
                             [&](const Tensor& qkv) { return cached_attention(qkv, cache[layer]); });
   }
   const Tensor last = slice(x, 1, x.dim(1) - 1, x.dim(1));

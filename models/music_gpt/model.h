@@ -16,6 +16,7 @@ struct GptShape {
   std::int64_t vocabulary = 282;
   std::int64_t context = 1024;  // positions that there are
   std::int64_t layers = 4, heads = 4, width = 256;
+  bool rotary = false;  // positions: queries and keys turned by them, instead of GPT-2's table
 };
 
 struct GptOptions {
@@ -56,7 +57,7 @@ class Gpt : public Module {
   GptShape shape_;
   GptOptions options_;
   Generator& dropout_;
-  Tensor tokens_, positions_;  // wte [vocabulary, width], wpe [context, width]
+  Tensor tokens_, positions_;  // wte [vocabulary, width], wpe [context, width] unless rotary
   std::vector<std::unique_ptr<Block>> blocks_;
   LayerNorm norm_;
 };

@@ -276,6 +276,9 @@ TEST_SUITE("gradcheck") {
     const Tensor qkv = random_input({2, 3, 12}, 1), weights = random_input({2, 3, 4}, 2);
     check_cases({
         {"attention", [](In x) { return self_attention(x[0], {.heads = 2}); }, {qkv}},
+        {"rotary",
+         [](In x) { return square(rotary(x[0], 1, 5)) * x[1]; },
+         {qkv, random_input({2, 3, 12}, 3)}},
         {"attention of one head, of a function",
          [](In x) { return square(self_attention(tanh(x[0]), {.heads = 1})) * x[1]; },
          {qkv, weights}},

@@ -141,8 +141,11 @@ TEST_SUITE("music_gpt") {
   }
 
   TEST_CASE("read in pieces through the cache, the logits are those of one pass") {
-    for (Device device : {Device::cpu, Device::gpu}) {
-      Network network(kTiny, {.dropout = 0.5}, device);
+    for (const auto& [device, rotary] :
+         {std::pair{Device::cpu, false}, {Device::cpu, true}, {Device::gpu, true}}) {
+      GptShape shape = kTiny;
+      shape.rotary = rotary;
+      Network network(shape, {.dropout = 0.5}, device);
       const Tensor ids = to_device(random_ids({2, 13}, 29), device);
       Gpt::Cache cache = network.gpt.empty_cache(2);
       Tensor logits;

@@ -109,7 +109,7 @@ cp "$work/torch.json" "$work/tree/tools/bench/results/kernel_softmax_cpu.json"
 grep -q '^| softmax 64x26 | f32 | .* | 1.00 | ' "$work/tree/kernels/softmax/README.md" || fail "no table row"
 grep -q '^Not yet measured on a card.$' "$work/tree/kernels/matmul/README.md" || fail "no word of missing cards"
 
-expect "unknown family; they are all, conv" fly
+expect "unknown family; they are all, attention" fly
 expect "FAMILY, all or step MODEL is missing"
 expect "no such rung here; they are all, cpu" softmax --device cpu --rung warp
 expect "a name is like softmax 64x26 f32" softmax --device cpu --case 7x7
