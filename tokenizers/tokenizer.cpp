@@ -26,11 +26,12 @@ std::unique_ptr<const Tokenizer> make_performance(const std::string&, const Sett
 }
 
 /// What follows "config=", the name of a file.
-miditok::Config read_config(const std::string& path, const std::string& tokenization) {
+miditok::Config read_config(const std::string& path, const std::string& tokenization,
+                            const miditok::Config& base) {
   const miditok::Json json = miditok::Json::parse(read_text_file(path), nullptr, false);
   require(!json.is_discarded(), path, ": is no JSON");
   try {
-    return miditok::from_json(json, tokenization);
+    return miditok::from_json(json, tokenization, base);
   } catch (const Error& error) {
     fail(path, ": ", error.what());
   }
@@ -73,12 +74,14 @@ std::unique_ptr<const MidiTokTokenizer> make_miditok(const std::string& name,
                                                      const Settings& settings) {
   constexpr std::string_view file = "config=";
   const bool remi = name != "midilike";
+  require(!remi || name == "remi" || name == "remi_plus", "make_miditok: there is no tokenizer ",
+          name, "; they are remi, remi_plus, midilike");
   miditok::Config base;
   if (name == "remi_plus") base.use_programs = base.use_time_signatures = true;
   miditok::Config config = base;
   for (const std::string& setting : settings)
     config = setting.starts_with(file)
-                 ? read_config(setting.substr(file.size()), remi ? "REMI" : "MIDILike")
+                 ? read_config(setting.substr(file.size()), remi ? "REMI" : "MIDILike", config)
                  : miditok::with_settings(std::move(config), {setting});
   if (remi) return std::make_unique<RemiTokenizer>(name, std::move(config), std::move(base));
   return std::make_unique<MidiLikeTokenizer>(name, std::move(config), std::move(base));

@@ -91,10 +91,11 @@ Tensor self_attention(const Tensor& qkv0, const AttentionConfig& config) {
                                  .options = options});
   return record(
       "attention", y, {qkv},
-      [qkv = saved(qkv), y = y.detach(), lse, heads, options](const Tensor& dy0, Needs) {
+      [qkv = saved(qkv), y = saved(y.detach()), lse, heads, options](const Tensor& dy0, Needs) {
         if (grad_enabled()) {
-          require(options.dropout == 0,
-                  "attention: with dropout its gradient cannot be differentiated again");
+          require(
+              options.dropout == 0 && qkv.get().dtype() != DType::bf16,
+              "attention: with dropout, or in bf16, its gradient cannot be differentiated again");
           const Tensor copy = affine(qkv.get(), 1, 0);
           const std::vector<Tensor> wanted{copy};
           return Grads{grad(in_plain_ops(copy, heads, options.scale), wanted, true, dy0)[0]};

@@ -13,9 +13,9 @@ struct AttentionConfig {
 
 /// Causal self-attention of many heads. qkv: [B, T, 3 C], each row query, key and value of C =
 /// heads * D elements -> [B, T, C]; f32, bf16 or f64 (cpu). Scores are scaled by 1 / sqrt(D).
-/// Neither scores nor probabilities are kept in memory. Differentiable any number of times, with
-/// dropout once. Source: Vaswani et al., "Attention is all you need", 2017; as computed:
-/// kernels/attention/attention.h.
+/// Neither scores nor probabilities are kept in memory, but for heads over 128 on the GPU and f64.
+/// Differentiable any number of times; with dropout or in bf16 once. Source: Vaswani et al.,
+/// "Attention is all you need", 2017; as computed: kernels/attention/attention.h.
 Tensor self_attention(const Tensor& qkv, const AttentionConfig& config);
 
 /// Queries and keys turned by their positions, row t of a sequence being at first + t, so that

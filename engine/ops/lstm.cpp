@@ -174,8 +174,8 @@ Tensor packed_stack(const Stack& stack) {
   std::vector<Saved> inputs;
   for (const Tensor& t : stack.in) inputs.push_back(saved(t));
   return record("lstm", packed, stack.in,
-                [inputs, masks = stack.masks, lengths = stack.lengths, kept](const Tensor& dpacked,
-                                                                             Needs needs) {
+                [inputs, masks = stack.masks, lengths = saved(stack.lengths), kept](
+                    const Tensor& dpacked, Needs needs) {
                   const Stack again{{inputs.begin(), inputs.end()}, masks, lengths};
                   return grad_enabled() ? differentiable_grad(again, dpacked, needs)
                                         : fused_grad(again, kept, dpacked, needs);

@@ -19,13 +19,18 @@ Tensor as_rows(const Tensor& x) {
   return contiguous(reshape(x, {-1, x.dim(-1)}));
 }
 
-/// Elements of the logits that linear_cross_entropy holds at a time: 64 MiB in f32.
-constexpr std::int64_t kLogitsPiece = std::int64_t{1} << 24;
-
 /// The operands of linear_cross_entropy as matrices, and 1 / (number of targets) for each row.
 struct LinearLoss {
   Tensor x, w, target, share;
 };
+
+/// Error unless there is a target for each row of logits, or of what they are computed from.
+void check_targets(const char* op, const Tensor& x, const Tensor& target) {
+  bool same = target.rank() + 1 == x.rank();
+  for (int d = 0; same && d < target.rank(); ++d) same = target.dim(d) == x.dim(d);
+  require(same, op, ": targets must be of the leading shape of ", x.shape(), ", not ",
+          target.shape());
+}
 
 /// 1 for each row that has a target, else 0.
 Tensor has_target(const Tensor& target, DType dtype) {
@@ -35,11 +40,10 @@ Tensor has_target(const Tensor& target, DType dtype) {
 
 /// The losses of all rows, [rows]; where they are defined, dx and dw become the gradients of the
 /// mean.
-Tensor losses_in_pieces(const LinearLoss& p, const Tensor& dx, Tensor dw) {
+Tensor losses_in_pieces(const LinearLoss& p, const Tensor& dx, Tensor dw, std::int64_t held) {
   const NoGrad none;
   const std::int64_t rows = p.x.dim(0), classes = p.w.dim(0);
-  const std::int64_t piece =
-      std::max<std::int64_t>(1, kLogitsPiece / std::max<std::int64_t>(1, classes));
+  const std::int64_t piece = std::max<std::int64_t>(1, held / std::max<std::int64_t>(1, classes));
   const DType compute = p.share.dtype();
   const Tensor loss = Tensor::empty({rows}, compute, p.x.device());
   if (dw.defined()) dw.fill_(0);
@@ -75,15 +79,16 @@ Grads differentiable_grad(const LinearLoss& p, const Tensor& dloss) {
 
 }  // namespace
 
-Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& target) {
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& target,
+                            std::int64_t held) {
   require(w.rank() == 2 && x.rank() >= 1 && x.dim(-1) == w.dim(1),
           "linear_cross_entropy: x has shape ", x.shape(),
           ", the weight [classes, C] = ", w.shape());
   require_together("linear_cross_entropy", x, w);
-  require(target.dtype() == DType::i32 && target.device() == x.device() &&
-              target.numel() * x.dim(-1) == x.numel(),
-          "linear_cross_entropy: targets must be i32 beside x of shape ", x.shape(), ", not ",
-          name_of(target.dtype()), " ", target.shape(), " on ", name_of(target.device()));
+  check_targets("linear_cross_entropy", x, target);
+  require(target.dtype() == DType::i32 && target.device() == x.device(),
+          "linear_cross_entropy: targets must be i32 beside x, not ", name_of(target.dtype()),
+          " on ", name_of(target.device()));
   const DType compute = x.dtype() == DType::bf16 ? DType::f32 : x.dtype();
   LinearLoss p{.x = as_rows(x), .w = contiguous(w), .target = contiguous(reshape(target, {-1}))};
   const Tensor one = Tensor::ones({}, compute, x.device());
@@ -93,13 +98,13 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& w, const Tensor& targ
   const Tensor dx = wanted && x.requires_grad() ? Tensor::empty_like(p.x) : Tensor();
   const Tensor dw =
       wanted && w.requires_grad() ? Tensor::empty(w.shape(), compute, w.device()) : Tensor();
-  const Tensor losses = losses_in_pieces(p, dx, dw);
+  const Tensor losses = losses_in_pieces(p, dx, dw, held);
   const Tensor loss = [&] {
     const NoGrad none;
     return sum(losses * p.share);
   }();
   return record("linear_cross_entropy", loss, {p.x, p.w},
-                [x = saved(p.x), w = saved(p.w), target = p.target, share = p.share, dx, dw](
+                [x = saved(p.x), w = saved(p.w), target = saved(p.target), share = p.share, dx, dw](
                     const Tensor& dloss, Needs) {
                   if (grad_enabled()) {
                     return differentiable_grad({x, w, target, share}, dloss);
@@ -139,8 +144,7 @@ Tensor log_softmax(const Tensor& x) {
 Tensor cross_entropy(const Tensor& logits, const Tensor& target) {
   const Tensor rows = as_rows(logits);
   const Tensor classes = contiguous(reshape(target, {-1}));
-  require(classes.dim(0) == rows.dim(0), "cross_entropy: logits ", logits.shape(), " for targets ",
-          target.shape());
+  check_targets("cross_entropy", logits, target);
   require(classes.device() == rows.device(), "cross_entropy: logits are on ",
           name_of(rows.device()), ", targets on ", name_of(classes.device()));
   const Tensor loss = Tensor::empty({rows.dim(0)}, rows.dtype(), rows.device());
@@ -151,7 +155,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target) {
                if (grad_enabled()) {
                  const Tensor& x = rows;
                  const Tensor hit = one_hot(classes, x.dim(1), x.dtype());
-                 return Grads{(softmax(x) - hit) * reshape(dloss0, {-1, 1})};
+                 const Tensor share = dloss0 * has_target(classes, x.dtype());
+                 return Grads{(softmax(x) - hit) * reshape(share, {-1, 1})};
                }
                const Tensor dloss = contiguous(dloss0);
                const Tensor dx = Tensor::empty_like(rows.get());

@@ -52,11 +52,14 @@ inline void layer_norm(Stream& s, const View& x, const View& gamma, const View& 
 }
 
 /// The gradient of layer_norm from that of y. Sums over rows have an order that depends on the
-/// shape alone. dx: as x; dgamma, dbeta: as gamma. Throws Error as layer_norm.
+/// shape alone. dx: as x; dgamma, dbeta: as gamma. Up to 2^23 - 128 rows. Throws Error as
+/// layer_norm.
 inline void layer_norm_grad(Stream& s, const View& dy, const View& x, const View& gamma,
                             const View& mean, const View& rstd, const View& dx, const View& dgamma,
                             const View& dbeta) {
   detail::check_layer_norm("layer_norm_grad", x, gamma, mean, rstd, dy);
+  require(x.dim(0) <= std::int64_t{65535} * 128, "layer_norm_grad: x has ", x.dim(0),
+          " rows, at most 8388480 are possible");
   detail::check_layer_norm("layer_norm_grad", x, dgamma, mean, rstd, dx);
   detail::check_layer_norm("layer_norm_grad", x, dbeta, mean, rstd, dx);
   (s.device() == Device::cpu ? cpu::layer_norm_grad : gpu::layer_norm_grad)(

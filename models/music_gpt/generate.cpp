@@ -9,22 +9,35 @@
 namespace etude::music_gpt {
 namespace {
 
-constexpr std::int32_t kBos = 1, kSpecials = 4;  // PAD, BOS, EOS, MASK
+using miditok::Type;
 
 /// -inf for the special tokens, else 0.
-Tensor without_specials(std::int64_t vocabulary, Device device) {
-  std::vector<float> mask(static_cast<std::size_t>(vocabulary), 0);
-  std::fill_n(mask.begin(), kSpecials, -std::numeric_limits<float>::infinity());
-  return Tensor::from(mask, {vocabulary}, device);
+Tensor without_specials(const MidiTokTokenizer& tokenizer, Device device) {
+  std::vector<float> mask;
+  for (std::int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    const bool special = tokenizer.vocabulary().token(id).type == Type::special;
+    mask.push_back(special ? -std::numeric_limits<float>::infinity() : 0);
+  }
+  return Tensor::from(mask, {tokenizer.vocabulary_size()}, device);
 }
 
-/// Whether a token can move the music into another bar: all others need no counting.
+/// What a piece begins with that has no prompt.
+std::int32_t bos_of(const MidiTokTokenizer& tokenizer) {
+  for (std::int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    if (tokenizer.describe(id) == "BOS_None") return id;
+  }
+  fail(
+      "generate: the tokenizer has no token BOS_None for a piece to begin with: put BOS into its "
+      "special_tokens, or give a prompt");
+}
+
+/// Whether the music can be in another bar after a token: all others need no counting.
 std::vector<bool> moving(const MidiTokTokenizer& tokenizer) {
   std::vector<bool> result;
   for (std::int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
-    const std::string name = tokenizer.describe(id);
-    result.push_back(name.starts_with("Bar") || name.starts_with("TimeShift") ||
-                     name.starts_with("Rest"));
+    const Type type = tokenizer.vocabulary().token(id).type;
+    result.push_back(type == Type::bar || type == Type::time_shift || type == Type::rest ||
+                     type == Type::time_signature);
   }
   return result;
 }
@@ -47,6 +60,9 @@ void check(const GenerateOptions& o, const MidiTokTokenizer& tokenizer, const Gp
   require(tokenizer.vocabulary_size() == gpt.shape().vocabulary, "generate: the network knows ",
           gpt.shape().vocabulary, " tokens, the tokenizer has ", tokenizer.vocabulary_size());
   require(o.bars >= 1, "generate: ", o.bars, " bars");
+  require(tokenizer.layout() == miditok::Layout::remi || tokenizer.config().max_duration,
+          "generate: where the last bar ends, notes of ", tokenizer.name(),
+          " still sound: give the tokenizer a max_duration, which ends them");
   for (const std::int32_t id : o.prompt) {
     require(id >= 0 && id < tokenizer.vocabulary_size(), "generate: the prompt holds ", id,
             ", which is no id");
@@ -74,16 +90,18 @@ Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions&
   check(o, tokenizer, gpt);
   const NoGrad none;
   const Device device = gpt.parameters()[0].second.device();
-  const Tensor mask = without_specials(tokenizer.vocabulary_size(), device);
+  const Tensor mask = without_specials(tokenizer, device);
   const std::vector<bool> moves = moving(tokenizer);
   const SamplingParams how{.temperature = o.temperature,
                            .top_k = o.top_k,
                            .top_p = o.top_p,
                            .repetition_penalty = o.repetition_penalty};
-  const auto most = static_cast<std::size_t>(o.bars * o.most_tokens_per_bar);
+  const std::int64_t given = o.prompt.empty() ? 0 : tokenizer.bars(o.prompt).back();
+  const std::size_t most =
+      o.prompt.size() + static_cast<std::size_t>((o.bars - given) * o.most_tokens_per_bar);
   const auto context = static_cast<std::size_t>(gpt.shape().context);
   Ids ids(o.prompt.begin(), o.prompt.end());
-  if (ids.empty()) ids.push_back(kBos);
+  if (ids.empty()) ids.push_back(bos_of(tokenizer));
   Gpt::Cache cache = gpt.empty_cache(1);
   for (std::size_t read = 0;;) {  // ids that the network has read
     if (static_cast<std::size_t>(cache[0].length) + ids.size() - read > context) {
@@ -101,8 +119,10 @@ Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions&
     if (moves[ids.back()] && tokenizer.bars(ids).back() >= o.bars) {
       return first_bars(tokenizer, ids, o.bars);
     }
-    require(ids.size() < most, "music_gpt: after ", most, " tokens the piece has only ",
-            tokenizer.bars(ids).back(), " of ", o.bars, " bars: the network ends too few");
+    if (ids.size() < most) continue;
+    fail("music_gpt: after ", ids.size(), " tokens the piece has only ", tokenizer.bars(ids).back(),
+         " of ", o.bars, " full bars: the network has learned too ",
+         "little of them, or most_tokens_per_bar is too small");
   }
 }
 

@@ -21,7 +21,8 @@ struct GenerateOptions {
   double repetition_penalty = 1.2, temperature = 1.2, top_p = 1;
   std::int64_t top_k = 5;
   std::span<const std::int32_t> prompt = {};  // begins the piece; without it, the tokenizer's BOS
-  std::int64_t most_tokens_per_bar = 256;     // on average: a network that never ends a bar
+  /// On average over the drawn bars: more end the generation, of a network that ends no bar.
+  std::int64_t most_tokens_per_bar = 256;
 };
 
 /// The first `bars` bars of a piece; Error if it has fewer.
@@ -32,7 +33,8 @@ Ids first_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> 
 /// context the oldest bars are forgotten, so that what is left, at most half of the context, begins
 /// with a bar. `done`, if given, is called after each token with the number of tokens so far.
 /// Throws Error for a prompt that is as long or holds numbers that are no ids, for more tokens than
-/// allowed, and for a network whose outputs are no numbers.
+/// allowed, for a tokenizer of note ends without max_duration (the last notes would be lost), and
+/// for a network whose outputs are no numbers.
 Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions& options,
              Generator& random, const std::function<void(std::int64_t)>& done = {});
 

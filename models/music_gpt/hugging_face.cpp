@@ -62,10 +62,10 @@ Tensor fitted(const Tensor& theirs, const Tensor& ours, const std::string& name,
   const bool tokens = name == "wte.weight", positions = name == "wpe.weight";
   const bool matrix = theirs.rank() == 2 && theirs.dim(1) == ours.dim(-1);
   if (positions && matrix && theirs.dim(0) > ours.dim(0)) return slice(theirs, 0, 0, ours.dim(0));
+  if (tokens && rows == TokenRows::fresh) return ours;
   if (!tokens || !matrix || theirs.dim(0) == ours.dim(0)) return theirs;
   require(rows != TokenRows::same_vocabulary, path.string(), ": it has ", theirs.dim(0),
           " tokens, the network ", ours.dim(0), "; say whether its rows are reused or fresh");
-  if (rows == TokenRows::fresh) return ours;
   const std::int64_t shared = std::min(theirs.dim(0), ours.dim(0));
   if (shared == ours.dim(0)) return slice(theirs, 0, 0, shared);
   return concat({to_device(theirs, ours.device()), slice(ours, 0, shared, ours.dim(0))}, 0);
@@ -123,6 +123,16 @@ GptShape hugging_face_shape(const fs::path& folder) {
 
 void load_hugging_face(Gpt& gpt, const fs::path& folder, TokenRows rows) {
   const NoGrad none;
+  const GptShape theirs_shape = hugging_face_shape(folder), &ours = gpt.shape();
+  const auto expect_same = [&](const char* what, std::int64_t there, std::int64_t here) {
+    require(there == here, (folder / kConfig).string(), ": its ", what, " is ", there,
+            ", the network's ", here);
+  };
+  expect_same("number of layers", theirs_shape.layers, ours.layers);
+  expect_same("number of heads", theirs_shape.heads, ours.heads);
+  expect_same("width", theirs_shape.width, ours.width);
+  require(!ours.rotary, folder.string(), ": a GPT-2 has a table of positions, the network rotary ",
+          "ones");
   const fs::path path = folder / kWeights;
   const Checkpoint file = load_safetensors(path);
   std::vector<std::pair<Tensor, Tensor>> copies;  // made when all are known to fit

@@ -21,10 +21,10 @@ GptShape hugging_face_shape(const std::filesystem::path& folder);
 /// taken as they are, or the network keeps its own.
 enum class TokenRows { same_vocabulary, reused, fresh };
 
-/// Reads model.safetensors, names with or without "transformer.", into a network of that width and
-/// number of layers, and no more positions. Buffers of masks are ignored. Throws Error that names
-/// file and tensor for what is missing or of another shape, and, with same_vocabulary, for another
-/// number of tokens.
+/// Reads both files, names with or without "transformer.", into a network of that width, number of
+/// layers and heads, and no more positions. Tensors that GPT-2 has not, buffers of masks among
+/// them, are ignored. Throws Error as hugging_face_shape(), and one that names file and tensor for
+/// what is missing or of another shape, and, with same_vocabulary, for another number of tokens.
 void load_hugging_face(Gpt& gpt, const std::filesystem::path& folder,
                        TokenRows rows = TokenRows::same_vocabulary);
 

@@ -144,6 +144,10 @@ Gpt::Cache Gpt::empty_cache(std::int64_t batch) const {
 
 Tensor Gpt::next_logits(const Tensor& ids, Cache& cache) {
   const Inference inference(*this);
+  require(cache.size() == blocks_.size() && ids.rank() == 2 && ids.dim(1) >= 1 &&
+              cache[0].keys.dim(0) == ids.dim(0),
+          "gpt: ids ", ids.shape(), " do not fit a cache of ", cache.size(), " layers for ",
+          cache.empty() ? 0 : cache[0].keys.dim(0), " sequences: make it by empty_cache(batch)");
   const std::int64_t first = cache[0].length;
   Tensor x = embedded(ids, first);
   for (std::size_t layer = 0; layer < blocks_.size(); ++layer) {

@@ -12,6 +12,7 @@
 #include "engine/ops/lstm.h"
 #include "engine/ops/matmul.h"
 #include "engine/ops/norm.h"
+#include "engine/ops/recompute.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
@@ -265,11 +266,55 @@ TEST_SUITE("gradcheck") {
          [=](In x) { return linear_cross_entropy(tanh(x[0]), square(x[1]), target) * 2.0; },
          {x, w}},
     });
+    // In pieces of one row, of two, and of four: as in one piece.
+    for (DType dtype : {DType::f64, DType::bf16}) {
+      const auto gradients = [&](std::int64_t rows) {
+        std::vector<Tensor> of{cast(x.detach(), dtype).detach(), cast(w.detach(), dtype).detach()};
+        for (Tensor& t : of) t.set_requires_grad(true);
+        const Tensor loss = linear_cross_entropy(of[0], of[1], target, rows * 5);
+        std::vector<Tensor> all = grad(loss, of);
+        all.push_back(loss);
+        return all;
+      };
+      const auto whole = gradients(6);
+      for (std::int64_t rows : {1, 2, 4}) {
+        const auto found = gradients(rows);
+        for (int i = 0; i < 3; ++i) {
+          const Tensor apart = cast(found[i], DType::f64) - cast(whole[i], DType::f64);
+          CHECK(max(square(apart)).item() <= (dtype == DType::f64 ? 1e-30 : 1.6e-5));
+        }
+      }
+    }
     const Tensor none = Tensor::full({2, 3}, -1, DType::i32);
     CHECK(linear_cross_entropy(x, w, none).item() == 0);
     const Tensor all = Tensor::from(std::vector<std::int32_t>{4, 0, 1, 4, 2, 3}, {2, 3});
     CHECK(linear_cross_entropy(x, w, all).item() ==
           doctest::Approx(cross_entropy(linear(x, w), all).item()).epsilon(1e-12));
+  }
+
+  TEST_CASE("recomputed: the function runs again for the gradient, with the same draws") {
+    Tensor w = random_input({4}, 2);
+    w.set_requires_grad(true);
+    const std::vector<Tensor> leaves{w};
+    std::vector<std::vector<Tensor>> gradients;
+    for (bool again : {false, true}) {
+      Generator random(5, 7);
+      int runs = 0;
+      const auto f = [&](const Tensor& t) {
+        ++runs;
+        return dropout(random, tanh(t * w), 0.5);
+      };
+      Tensor x = random_input({3, 4}, 1);
+      x.set_requires_grad(true);
+      const Tensor y = again ? recomputed(f, x, leaves, &random) : f(x);
+      const std::uint64_t offset = random.offset();
+      const std::vector<Tensor> wanted{x, w};
+      gradients.push_back(grad(sum(square(y)), wanted));
+      CHECK(runs == (again ? 2 : 1));
+      CHECK(random.offset() == offset);
+    }
+    for (int i = 0; i < 2; ++i) CHECK(max(abs(gradients[0][i] - gradients[1][i])).item() == 0);
+    CHECK(max(abs(gradients[0][0])).item() > 0);
   }
 
   TEST_CASE("attention: packed heads; with dropout once") {

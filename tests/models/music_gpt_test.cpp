@@ -123,7 +123,8 @@ TEST_SUITE("music_gpt") {
     GptShape deeper = kTiny;
     deeper.layers = 3;
     Network deep(deeper);
-    CHECK(contains(message_of([&] { load_hugging_face(deep.gpt, folder); }), "h.2.ln_1.weight"));
+    CHECK(contains(message_of([&] { load_hugging_face(deep.gpt, folder); }),
+                   "number of layers is 2, the network's 3"));
     fs::remove_all(folder);
   }
 
@@ -141,8 +142,10 @@ TEST_SUITE("music_gpt") {
   }
 
   TEST_CASE("read in pieces through the cache, the logits are those of one pass") {
-    for (const auto& [device, rotary] :
-         {std::pair{Device::cpu, false}, {Device::cpu, true}, {Device::gpu, true}}) {
+    for (const auto& [device, rotary] : {std::pair{Device::cpu, false},
+                                         {Device::cpu, true},
+                                         {Device::gpu, false},
+                                         {Device::gpu, true}}) {
       GptShape shape = kTiny;
       shape.rotary = rotary;
       Network network(shape, {.dropout = 0.5}, device);
@@ -255,9 +258,15 @@ TEST_SUITE("music_gpt") {
     CHECK_THROWS_WITH_AS(generated(on, 1),
                          "generate: the prompt of 1 full bars leaves none of 1 to generate", Error);
     CHECK_THROWS_WITH_AS(first_bars(*tokenizer, piece, 5), "the piece has 4 bars, not 5", Error);
+    Generator random(1, 1);
+    CHECK_THROWS_AS(generate(network.gpt, *make_miditok("midilike"), four, random), Error);
+    const auto no_bos = make_miditok("remi", {"special_tokens=[\"PAD\",\"A\",\"B\",\"C\"]"});
+    CHECK(contains(message_of([&] { generate(network.gpt, *no_bos, four, random); }), "BOS_None"));
+    Gpt::Cache none;
+    CHECK_THROWS_AS(network.gpt.next_logits(random_ids({1, 1}, 29), none), Error);
     GenerateOptions short_bars = four;
     short_bars.most_tokens_per_bar = 2;
-    CHECK_THROWS_AS(generated(short_bars, 1), Error);
+    CHECK(contains(message_of([&] { generated(short_bars, 1); }), "most_tokens_per_bar"));
   }
 }
 

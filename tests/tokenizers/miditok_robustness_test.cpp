@@ -97,7 +97,9 @@ TEST_CASE("miditok: pop909 and pop1k7, each file") {
       if (entry.path().extension() != ".mid") continue;
       const midi::Score score = midi::score(midi::read(entry.path()));
       CAPTURE(entry.path().string());
-      for (const auto& tokenizer : tokenizers()) CHECK_NOTHROW(check_round_trip(*tokenizer, score));
+      // One of the tokenizers for each: all for all would take minutes under the sanitizers.
+      const auto& tokenizer = *tokenizers()[num_files % tokenizers().size()];
+      CHECK_NOTHROW(check_round_trip(tokenizer, score));
       ++num_files;
     }
     CHECK(num_files == (name == "pop909" ? 909 : 1747));

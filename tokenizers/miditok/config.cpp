@@ -41,10 +41,11 @@ void check_meters(const Config& config) {
   for (const Meters& meters : config.time_signature_range) {
     require(meters.denominator >= 1 && meters.denominator <= 64 &&
                 std::has_single_bit(static_cast<unsigned>(meters.denominator)) &&
-                meters.denominator * config.positions_per_beat() >= 4,
-            "miditok: time_signature_range has denominators that are powers of 2 up to 64, with a "
-            "position per quarter note at least; not ",
-            meters.denominator);
+                meters.denominator * config.positions_per_beat() % 4 == 0,
+            "miditok: time_signature_range has denominators that are powers of 2 up to 64, with "
+            "whole positions per quarter note (denominator times positions per beat is a multiple "
+            "of 4); not ",
+            meters.denominator, " with ", config.positions_per_beat(), " positions per beat");
     for (const int numerator : meters.numerators) {
       require(numerator >= 1 && numerator <= 255,
               "miditok: time_signature_range has 1 to 255 beats in a bar, not ", numerator);

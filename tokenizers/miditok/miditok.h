@@ -61,6 +61,7 @@ class MidiTokTokenizer : public Tokenizer {
 
   const miditok::Config& config() const { return config_; }
   const miditok::Vocabulary& vocabulary() const { return vocabulary_; }
+  miditok::Layout layout() const { return layout_; }
 
  protected:
   /// `base`: the settings that `name` has by default.
