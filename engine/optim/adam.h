@@ -26,6 +26,8 @@ class Adam {
   Tensor clip_gradient(double max_norm);
 
   void set_lr(double lr) { options_.lr = lr; }
+  /// As one cycle's schedule moves it; the bias correction goes by the present value.
+  void set_beta1(double beta1) { options_.beta1 = beta1; }
   double lr() const { return options_.lr; }
   std::int64_t steps() const { return steps_; }
   /// Moments and step count; the parameters are the module's own state.

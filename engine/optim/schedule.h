@@ -29,15 +29,28 @@ inline double linear_decay(std::int64_t step, std::int64_t begin, std::int64_t t
   return lr + (floor - lr) * std::clamp(static_cast<double>(step - begin) / span, 0.0, 1.0);
 }
 
-/// PyTorch's OneCycleLR with cosine annealing: lr / 25 up to lr over the first 30 % of the steps,
-/// then down to lr / 25e4. Source: Smith & Topin, "Super-convergence", 2018.
-inline double one_cycle(std::int64_t step, std::int64_t total, double lr) {
-  const double start = lr / 25, end = start / 1e4;
-  const double up = 0.3 * static_cast<double>(total) - 1;
+/// PyTorch's OneCycleLR with cosine annealing: from lr / start to lr over the first `rise` of the
+/// steps, then down to lr / start / end. Source: Smith & Topin, "Super-convergence", 2018.
+struct OneCycle {
+  double lr;
+  double rise = 0.3, start = 25, end = 1e4;
+};
+/// The way of `step` of `total` from `first` over `peak` to `last`, by the cycle's rise.
+inline double along_cycle(const OneCycle& cycle, std::int64_t step, std::int64_t total,
+                          double first, double peak, double last) {
+  const double up = cycle.rise * static_cast<double>(total) - 1;
   const double down = static_cast<double>(total) - 1 - up;
   const auto at = static_cast<double>(step);
-  if (at <= up) return cosine_between(start, lr, up > 0 ? at / up : 1);
-  return cosine_between(lr, end, down > 0 ? (at - up) / down : 1);
+  if (at <= up) return cosine_between(first, peak, up > 0 ? at / up : 1);
+  return cosine_between(peak, last, down > 0 ? (at - up) / down : 1);
+}
+inline double one_cycle(std::int64_t step, std::int64_t total, const OneCycle& cycle) {
+  const double first = cycle.lr / cycle.start;
+  return along_cycle(cycle, step, total, first, cycle.lr, first / cycle.end);
+}
+/// Adam's beta1 beside it, as in PyTorch: high where the rate is low, from .95 to .85 and back.
+inline double one_cycle_beta1(std::int64_t step, std::int64_t total, const OneCycle& cycle) {
+  return along_cycle(cycle, step, total, 0.95, 0.85, 0.95);
 }
 
 }  // namespace etude

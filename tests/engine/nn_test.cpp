@@ -241,9 +241,24 @@ TEST_SUITE("nn") {
     CHECK(warmup_cosine(10, 10, 100, 1) == doctest::Approx(1));
     CHECK(warmup_cosine(100, 10, 100, 1, 0.1) == doctest::Approx(0.1));
     CHECK(linear_decay(50, 0, 100, 1) == doctest::Approx(0.5));
-    CHECK(one_cycle(0, 1000, 1) == doctest::Approx(1.0 / 25));
-    CHECK(one_cycle(299, 1000, 1) == doctest::Approx(1));
-    CHECK(one_cycle(999, 1000, 1) == doctest::Approx(1.0 / 25e4));
+    CHECK(one_cycle(0, 1000, {.lr = 1}) == doctest::Approx(1.0 / 25));
+    CHECK(one_cycle(299, 1000, {.lr = 1}) == doctest::Approx(1));
+    CHECK(one_cycle(999, 1000, {.lr = 1}) == doctest::Approx(1.0 / 25e4));
+    // PyTorch 2.15's OneCycleLR(max_lr=4e-4, total_steps=50, pct_start=.1, div_factor=1e3).
+    const OneCycle cycle{.lr = 4e-4, .rise = 0.1, .start = 1e3};
+    struct {
+      std::int64_t step;
+      double lr, beta1;
+    } const expected[] = {{0, 4e-7, 0.95},
+                          {2, 0.0002002, 0.9},
+                          {4, 4e-4, 0.85},
+                          {5, 0.00039951281010068383, 0.8501217974870088},
+                          {20, 0.0002876742405903926, 0.8780814426605461},
+                          {49, 4e-11, 0.95}};
+    for (const auto& [step, lr, beta1] : expected) {
+      CHECK(one_cycle(step, 50, cycle) == doctest::Approx(lr).epsilon(1e-9));
+      CHECK(one_cycle_beta1(step, 50, cycle) == doctest::Approx(beta1).epsilon(1e-9));
+    }
   }
 
   TEST_CASE("dropout keeps the mean, drops channels together, and agrees across devices") {
