@@ -10,9 +10,6 @@
 namespace etude {
 namespace {
 
-/// Layers of one graph node: with three inputs each it has room for no more than nine.
-constexpr std::size_t kMostLayers = 8;
-
 /// What a stack is a function of; `in` holds x, h0 and c0 [L, B, H], and each layer's w_ih, w_hh
 /// and bias, contiguous; the first w_ih and bias may be undefined.
 struct Stack {
@@ -230,8 +227,8 @@ LstmResult lstm(const Tensor& x, std::span<const LstmWeights> layers, const Lstm
   }
   LstmResult result{.y = x, .end = {}};
   std::vector<Tensor> h, c;
-  for (std::size_t first = 0; first < layers.size(); first += kMostLayers) {
-    const std::size_t end = std::min(layers.size(), first + kMostLayers);
+  for (std::size_t first = 0; first < layers.size(); first += kLstmStackLayers) {
+    const std::size_t end = std::min(layers.size(), first + kLstmStackLayers);
     const auto begin_row = static_cast<std::int64_t>(first),
                end_row = static_cast<std::int64_t>(end), L = end_row - begin_row;
     if (first > 0 && options.dropout > 0) {

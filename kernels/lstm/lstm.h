@@ -35,6 +35,10 @@ struct LstmBackward {
   View dh0, dc0;             // of h0, c0
 };
 
+/// Layers of a stack that may run as one: all are among a launch's arguments, and, with three
+/// inputs each, a graph node has no room for many more. Longer stacks are taken layer by layer.
+constexpr std::size_t kLstmStackLayers = 8;
+
 // The two backends have equal signatures, so a test or a bench walks over both.
 namespace cpu {
 void lstm_stack_forward(Stream&, std::span<const LstmForward>, std::span<const View> masks);

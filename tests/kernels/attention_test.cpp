@@ -329,22 +329,9 @@ TEST_SUITE("attention") {
       for (std::size_t i = 0; i < r.y.size(); ++i) sum += o[3].values[i] * r.y[i];
       return sum;
     };
-    const auto check = [&](const char* name, std::vector<double>& of,
-                           const std::vector<double>& gradient) {
-      constexpr double kStep = 1e-5;
-      for (std::size_t i = 0; i < of.size(); ++i) {
-        const double value = of[i];
-        of[i] = value + kStep;
-        const double above = loss();
-        of[i] = value - kStep;
-        const double below = loss();
-        of[i] = value;
-        CHECK_MESSAGE(std::abs((above - below) / (2 * kStep) - gradient[i]) < 1e-8, name, " ", i);
-      }
-    };
-    check("q", r.q, at.dq);
-    check("k", r.k, at.dk);
-    check("v", r.v, at.dv);
+    testing::expect_slope("q", r.q, at.dq, loss);
+    testing::expect_slope("k", r.k, at.dk, loss);
+    testing::expect_slope("v", r.v, at.dv, loss);
   }
 
   TEST_CASE("dropout keeps its share, independently of head and place") {

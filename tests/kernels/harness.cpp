@@ -257,6 +257,23 @@ void expect_close(const std::string& what, const std::vector<double>& actual,
   }
 }
 
+void expect_slope(const std::string& what, std::vector<double>& values,
+                  const std::vector<double>& gradient, const std::function<double()>& loss,
+                  double tolerance) {
+  constexpr double kStep = 1e-5;
+  REQUIRE(values.size() == gradient.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double value = values[i];
+    values[i] = value + kStep;
+    const double above = loss();
+    values[i] = value - kStep;
+    const double below = loss();
+    values[i] = value;
+    const double error = std::abs((above - below) / (2 * kStep) - gradient[i]);
+    CHECK_MESSAGE(error < tolerance, what, " ", i);
+  }
+}
+
 double epsilon_of(DType dtype) {
   switch (dtype) {
     case DType::f64:

@@ -47,6 +47,13 @@ std::vector<std::vector<double>> run(Device device, const std::vector<Operand>& 
 void expect_close(const std::string& what, const std::vector<double>& actual,
                   const std::vector<double>& expected, double tolerance, double scale = 1);
 
+/// Fails the current test, naming `what` and the element, unless `gradient` is the slope of loss()
+/// along each element of `values`, which loss() reads: central differences, for smooth functions of
+/// moderate size in double. `values` end as they were.
+void expect_slope(const std::string& what, std::vector<double>& values,
+                  const std::vector<double>& gradient, const std::function<double()>& loss,
+                  double tolerance = 1e-8);
+
 /// Both devices, for `for (Device device : kDevices)`.
 inline constexpr Device kDevices[] = {Device::cpu, Device::gpu};
 

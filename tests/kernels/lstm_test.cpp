@@ -239,7 +239,7 @@ Values run_backward(const Backend& backend, const Case& n, const Operands& o,
 
 /// The card's public functions take one of the rungs, which are all checked: a few cases show it.
 /// Of a single layer the wavefront makes the rung before it. The first two rungs have no tiles.
-bool is_checked_as_rung(const Backend& backend, const Case& n) {
+bool left_out(const Backend& backend, const Case& n) {
   if (backend.name.starts_with("wavefront")) return n.layers == 1;
   if (backend.name == "gpu") return n.T > 1 && n.H < 40;
   const bool tiled = backend.device == Device::cpu || backend.name.starts_with("persistent");
@@ -313,11 +313,11 @@ void each(const auto& cases, auto left_out, auto check) {
 
 TEST_SUITE("lstm") {
   TEST_CASE("a layer agrees with the double reference") {
-    each(lstm_cases::tests(), is_checked_as_rung, check_forward);
+    each(lstm_cases::tests(), left_out, check_forward);
   }
 
   TEST_CASE("its gradient agrees with the double reference") {
-    each(lstm_cases::tests(), is_checked_as_rung, check_backward);
+    each(lstm_cases::tests(), left_out, check_backward);
   }
 
   TEST_CASE("a stack agrees with the double reference, and its gradient") {
@@ -380,25 +380,12 @@ TEST_SUITE("lstm") {
       }
       return sum;
     };
-    const auto check = [&](const char* name, std::vector<double>& of,
-                           const std::vector<double>& gradient) {
-      constexpr double kStep = 1e-5;
-      for (std::size_t i = 0; i < of.size(); ++i) {
-        const double value = of[i];
-        of[i] = value + kStep;
-        const double above = loss();
-        of[i] = value - kStep;
-        const double below = loss();
-        of[i] = value;
-        CHECK_MESSAGE(std::abs((above - below) / (2 * kStep) - gradient[i]) < 1e-8, name, " ", i);
-      }
-    };
-    check("x", r.x, at.dx);
-    check("w_ih", r.w_ih, at.dw_ih);
-    check("w_hh", r.w_hh, at.dw_hh);
-    check("bias", r.bias, at.dbias);
-    check("h0", r.h0, at.dh0);
-    check("c0", r.c0, at.dc0);
+    testing::expect_slope("x", r.x, at.dx, loss);
+    testing::expect_slope("w_ih", r.w_ih, at.dw_ih, loss);
+    testing::expect_slope("w_hh", r.w_hh, at.dw_hh, loss);
+    testing::expect_slope("bias", r.bias, at.dbias, loss);
+    testing::expect_slope("h0", r.h0, at.dh0, loss);
+    testing::expect_slope("c0", r.c0, at.dc0, loss);
   }
 
   TEST_CASE("the small cases take a rung's own kernels, a wide layer its fallback") {

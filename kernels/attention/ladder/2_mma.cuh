@@ -73,8 +73,9 @@ struct MmaSoftmax {
 /// dtype   bf16, f32 sums; the exponentials are rounded to bf16 for the second product
 /// launch  a block per 64 queries of a head, block = 128; dynamic shared = Q and two stages
 ///         of K and V (20 to 80 KB), 1 barrier per 64 keys
-/// edges   T, S, D ragged: zeros, and scores of -inf; D at most kDim; unaligned rows load one by
-/// one error   2^-9 of the values' largest, from the rounded exponentials, and as much from y's
+/// edges   T, S, D ragged: zeros, and scores of -inf; D at most kDim; unaligned rows are
+///         loaded element by element
+/// error   2^-9 of the values' largest, from the rounded exponentials, and as much from y's
 /// cost    4 heads T S D flops (half if causal); k and v are loaded T / 64 times, from L2
 /// source  Dao, "FlashAttention-2", 2023, Alg. 1; PTX ISA, mma.m16n8k16
 template <int kDim>

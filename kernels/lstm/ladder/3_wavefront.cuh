@@ -29,8 +29,6 @@
 
 namespace etude::lstm_ladder {
 
-constexpr std::size_t kMostLayers = 8;  // of a launch: all are among its arguments
-
 /// A layer in a stack. In the first one the gates hold the input's part and x, w_ih and bias are
 /// null; mask and x_above are null in the last one and where there are no masks.
 template <class T>
@@ -75,7 +73,7 @@ struct WaveBackward {
 
 template <class Layer>
 struct Stack {
-  Layer layer[kMostLayers];
+  Layer layer[kLstmStackLayers];
 };
 
 /// Blocks that a processor's registers must have room for.
@@ -221,7 +219,7 @@ template <class T, class P, class Launch>
 bool launch_wavefront(std::span<const P> layers, Launch launch) {
   const LstmShape n(layers[0]);
   const auto L = static_cast<std::int64_t>(layers.size());
-  if (L < 2 || layers.size() > kMostLayers || n.T == 0 || n.B == 0 || n.H == 0) return false;
+  if (L < 2 || layers.size() > kLstmStackLayers || n.T == 0 || n.B == 0 || n.H == 0) return false;
   const auto with = [&]<int Groups>() {
     constexpr std::int64_t kOwned = kUnits * Groups;
     const std::int64_t blocks = L * ((n.H + kOwned - 1) / kOwned);
