@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
 #include <string>
+#include <vector>
+
+#include "tokenizers/midi/score.h"
 
 namespace etude {
 
@@ -34,6 +38,26 @@ inline std::filesystem::path data_set(const std::string& name,
   const std::string command = "tar -xJf '" + archive.string() + "' -C '" + scratch.string() + "'";
   REQUIRE(std::system(command.c_str()) == 0);
   return scratch;
+}
+
+/// do_with(score, path) for every MIDI file of the set, in the order of their paths. Returns their
+/// number; 0 if the set is nowhere.
+template <class Do>
+int for_each_score(const std::string& name, const Do& do_with) {
+  namespace fs = std::filesystem;
+  const Scratch scratch;
+  const fs::path folder = data_set(name, scratch.path);
+  if (folder.empty()) return 0;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == ".mid") files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  for (const fs::path& file : files) {
+    CAPTURE(file.string());
+    do_with(midi::score(midi::read(file)), file);
+  }
+  return static_cast<int>(files.size());
 }
 
 }  // namespace etude

@@ -52,27 +52,19 @@ TEST_CASE("performance: any MIDI file is encoded or refused") {
 }
 
 TEST_CASE("performance: recorded performances") {
-  for (const std::string name : {"smd", "giantmidi_eval"}) {
-    const Scratch scratch;
-    const fs::path folder = data_set(name, scratch.path);
-    if (folder.empty()) continue;
-    int num_files = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.path().extension() != ".mid") continue;
-      const midi::Score score = midi::score(midi::read(entry.path()));
-      for (const bool carry_residual : {false, true}) {
-        check_encoding(score, carry_residual);
-        check_decoding(PerformanceTokenizer({carry_residual}).encode(score), carry_residual);
-      }
-      ++num_files;
+  const auto round_trip = [](const midi::Score& score, const fs::path& file) {
+    for (const bool carry_residual : {false, true}) {
+      check_encoding(score, carry_residual);
+      check_decoding(PerformanceTokenizer({carry_residual}).encode(score), carry_residual);
     }
-    CHECK(num_files == (name == "smd" ? 50 : 52));
-    if (name == "giantmidi_eval") continue;
+    if (file.filename() != "Bach_BWV888-01_008_20110315-SMD.mid") return;
     // The counts are those of an independent reading of the file.
-    const midi::Score fugue =
-        midi::score(midi::read(folder / "Bach_BWV888-01_008_20110315-SMD.mid"));
-    CHECK(fugue.notes.size() == 689);
-    CHECK(PerformanceTokenizer().encode(fugue).size() == 3300);
-    CHECK(PerformanceTokenizer({.carry_residual = true}).encode(fugue).size() == 3396);
+    CHECK(score.notes.size() == 689);
+    CHECK(PerformanceTokenizer().encode(score).size() == 3300);
+    CHECK(PerformanceTokenizer({.carry_residual = true}).encode(score).size() == 3396);
+  };
+  for (const auto& [name, count] : {std::pair{"smd", 50}, {"giantmidi_eval", 52}}) {
+    const int num_files = for_each_score(name, round_trip);
+    CHECK((num_files == 0 || num_files == count));
   }
 }
