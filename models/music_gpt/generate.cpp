@@ -56,6 +56,13 @@ std::size_t forget(const MidiTokTokenizer& tokenizer, const Ids& ids, std::size_
   return ids.size() - most;
 }
 
+/// Full bars of a prompt: where bars have tokens, the last one too, since generate() closes it.
+std::int64_t full_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids) {
+  if (ids.empty()) return 0;
+  const std::int64_t last = tokenizer.bars(ids).back();
+  return tokenizer.layout() == miditok::Layout::remi ? last + 1 : last;
+}
+
 void check(const GenerateOptions& o, const MidiTokTokenizer& tokenizer, const Gpt& gpt) {
   require(tokenizer.vocabulary_size() == gpt.shape().vocabulary, "generate: the network knows ",
           gpt.shape().vocabulary, " tokens, the tokenizer has ", tokenizer.vocabulary_size());
@@ -67,8 +74,7 @@ void check(const GenerateOptions& o, const MidiTokTokenizer& tokenizer, const Gp
     require(id >= 0 && id < tokenizer.vocabulary_size(), "generate: the prompt holds ", id,
             ", which is no id");
   }
-  if (o.prompt.empty()) return;
-  const std::int64_t bars = tokenizer.bars(o.prompt).back();
+  const std::int64_t bars = full_bars(tokenizer, o.prompt);
   require(bars < o.bars, "generate: the prompt of ", bars, " full bars leaves none of ", o.bars,
           " to generate");
 }
@@ -96,12 +102,17 @@ Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions&
                            .top_k = o.top_k,
                            .top_p = o.top_p,
                            .repetition_penalty = o.repetition_penalty};
-  const std::int64_t given = o.prompt.empty() ? 0 : tokenizer.bars(o.prompt).back();
+  const std::int64_t drawn_bars = o.bars - full_bars(tokenizer, o.prompt);
   const std::size_t most =
-      o.prompt.size() + static_cast<std::size_t>((o.bars - given) * o.most_tokens_per_bar);
+      o.prompt.size() + static_cast<std::size_t>(drawn_bars * o.most_tokens_per_bar);
   const auto context = static_cast<std::size_t>(gpt.shape().context);
   Ids ids(o.prompt.begin(), o.prompt.end());
-  if (ids.empty()) ids.push_back(bos_of(tokenizer));
+  if (ids.empty()) {
+    ids.push_back(bos_of(tokenizer));
+  } else if (tokenizer.layout() == miditok::Layout::remi) {
+    ids.push_back(
+        tokenizer.vocabulary().id(Type::bar, 0));  // or notes could join the prompt's last
+  }
   Gpt::Cache cache = gpt.empty_cache(1);
   for (std::size_t read = 0;;) {  // ids that the network has read
     if (static_cast<std::size_t>(cache[0].length) + ids.size() - read > context) {

@@ -20,7 +20,9 @@ struct GenerateOptions {
   /// temperature, top-k with its ties, top-p.
   double repetition_penalty = 1.2, temperature = 1.2, top_p = 1;
   std::int64_t top_k = 5;
-  std::span<const std::int32_t> prompt = {};  // begins the piece; without it, the tokenizer's BOS
+  /// Begins the piece; without it, the tokenizer's BOS. Where bars have tokens its bars stay as
+  /// they are: the next one follows at once.
+  std::span<const std::int32_t> prompt = {};
   /// On average over the drawn bars: more end the generation, of a network that ends no bar.
   std::int64_t most_tokens_per_bar = 256;
 };

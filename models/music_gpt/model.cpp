@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kInitialSd = 0.02;
 
-/// A product in the dtype of computation, from and to f32.
+/// A product in the dtype of computation, in which its result stays; the weights are f32.
 class Projection : public Module {
  public:
   Projection(Module& parent, const std::string& name, std::int64_t in, std::int64_t out, double sd,
@@ -24,7 +24,6 @@ class Projection : public Module {
         add_parameter("weight", normal(init.generator, {out, in}, 0, sd, init.dtype, init.device));
     bias_ = add_parameter("bias", Tensor::zeros({out}, init.dtype, init.device));
   }
-  /// Stays in the dtype of computation.
   Tensor operator()(const Tensor& x) const {
     return linear(cast(x, compute_), cast(weight_, compute_), cast(bias_, compute_));
   }

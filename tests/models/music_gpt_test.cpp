@@ -253,10 +253,11 @@ TEST_SUITE("music_gpt") {
     const Ids longer = generated(on, 3);
     CHECK(tokenizer->bars(longer).back() == 3);
     CHECK(std::equal(prompt.begin(), prompt.end(), longer.begin()));
+    CHECK(first_bars(*tokenizer, longer, 2) == prompt);
     CHECK(longer != piece);
-    on.bars = 1;
+    on.bars = 2;
     CHECK_THROWS_WITH_AS(generated(on, 1),
-                         "generate: the prompt of 1 full bars leaves none of 1 to generate", Error);
+                         "generate: the prompt of 2 full bars leaves none of 2 to generate", Error);
     CHECK_THROWS_WITH_AS(first_bars(*tokenizer, piece, 5), "the piece has 4 bars, not 5", Error);
     Generator random(1, 1);
     CHECK_THROWS_AS(generate(network.gpt, *make_miditok("midilike"), four, random), Error);
