@@ -113,6 +113,12 @@ void save_model(const fs::path& path, const std::string& model, const Fields& fi
   save_safetensors(path, checkpoint);
 }
 
+void BestNetwork::offer(double loss, const std::function<void(State&)>& network) {
+  if (!(loss < least_)) return;
+  least_ = loss;
+  save_model(path_, model_, fields_, network);
+}
+
 Checkpoint load_model(const fs::path& path, const std::string& model, Fields fields) {
   Checkpoint checkpoint = load_safetensors(path);
   auto& info = checkpoint.info;

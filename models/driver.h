@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,6 +59,24 @@ void name_model(State& s, const std::string& model);
 /// Writes what `state` visits, with the model's name and the settings. Error as save_safetensors().
 void save_model(const std::filesystem::path& path, const std::string& model, const Fields& fields,
                 const std::function<void(State&)>& state);
+
+/// The network of a run that was best so far, as a file.
+class BestNetwork {
+ public:
+  BestNetwork(std::filesystem::path path, std::string model, Fields fields)
+      : path_(std::move(path)), model_(std::move(model)), fields_(std::move(fields)) {}
+
+  /// Writes what `network` visits, as save_model(), if `loss` is less than all before it.
+  void offer(double loss, const std::function<void(State&)>& network);
+  /// A part of the run's state.
+  void state(State& s) { s.number("best", least_); }
+
+ private:
+  std::filesystem::path path_;
+  std::string model_;
+  Fields fields_;
+  double least_ = std::numeric_limits<double>::max();
+};
 
 /// Reads what save_model() or a run wrote: its settings into `fields`, the rest to restore from.
 /// Error if the file is no checkpoint, or another model's.

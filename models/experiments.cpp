@@ -5,13 +5,14 @@
 #include "models/drum_vae/experiment.h"
 #include "models/experiment.h"
 #include "models/font_gan/experiment.h"
+#include "models/music_gpt/experiment.h"
 #include "models/performance_lstm/experiment.h"
 
 namespace etude {
 
 std::span<const Experiment* const> experiments() {
   static const Experiment* const all[] = {&font_gan_experiment(), &drum_vae_experiment(),
-                                          &performance_lstm_experiment()};
+                                          &performance_lstm_experiment(), &music_gpt_experiment()};
   return all;
 }
 

@@ -71,9 +71,33 @@ void blame(const fs::path& file, const std::function<void()>& read) {
   }
 }
 
-bool add_image(Report& page, const fs::path& png, const std::string& caption) {
+Curve log_curve(const std::vector<Json>& log, const std::string& key, int steps) {
+  Curve curve;
+  double sum = 0;
+  int count = 0;
+  for (const Json& line : log) {
+    if (!line.contains(key)) continue;
+    sum += number_or_nan(line.at(key));
+    if (++count < steps) continue;
+    curve.emplace_back(line.at("step").get<double>(), sum / count);
+    sum = count = 0;
+  }
+  return curve;
+}
+
+void add_curve(LinePlot& plot, const std::string& name, const Curve& curve) {
+  if (curve.empty()) return;
+  Series series{.name = name, .x = {}, .y = {}, .sd = {}};
+  for (const auto& [step, value] : curve) {
+    series.x.push_back(step);
+    series.y.push_back(value);
+  }
+  plot.series.push_back(series);
+}
+
+bool add_image(Report& page, const fs::path& png, const std::string& caption, bool pixelated) {
   if (!fs::exists(png)) return false;
-  page.image(bytes_of(read_text_file(png)), caption, false);
+  page.image(bytes_of(read_text_file(png)), caption, pixelated);
   return true;
 }
 

@@ -11,6 +11,7 @@
 
 #include "engine/error.h"
 #include "engine/run/run_folder.h"
+#include "eval/plot.h"
 #include "eval/report.h"
 
 namespace etude {
@@ -35,6 +36,16 @@ double number_or_nan(const Json& value);
 /// Calls read(); what it finds missing in JSON, or of another kind, is an Error that names `file`.
 void blame(const std::filesystem::path& file, const std::function<void()>& read);
 
+/// A value by the step it was logged at.
+using Curve = std::vector<std::pair<double, double>>;
+
+/// The values of `key` in the lines of a log that have it; `steps` of them make a point, their mean
+/// at the last.
+Curve log_curve(const std::vector<Json>& log, const std::string& key, int steps = 1);
+
+/// Adds a curve to a plot, if it has a point.
+void add_curve(LinePlot& plot, const std::string& name, const Curve& curve);
+
 /// Runs by what `kind` names of them (a variant, a strategy), in the order of the first of each.
 template <class Run>
 std::vector<std::pair<std::string, std::vector<const Run*>>> group_runs(
@@ -49,9 +60,23 @@ std::vector<std::pair<std::string, std::vector<const Run*>>> group_runs(
   return groups;
 }
 
+/// Error unless the runs of each group were trained on the same music.
+template <class Run>
+void require_same_music(
+    const std::filesystem::path& folder,
+    const std::vector<std::pair<std::string, std::vector<const Run*>>>& groups) {
+  for (const auto& [kind, runs] : groups) {
+    for (const Run* run : runs) {
+      require(run->result.at("data_hash") == runs[0]->result.at("data_hash"), folder.string(), ": ",
+              run->name, " and ", runs[0]->name, " were trained on different music");
+    }
+  }
+}
+
 /// Adds a PNG or WAV file to the page. False, and nothing is added, if there is no such file: not
 /// every build can make all of them.
-bool add_image(Report& page, const std::filesystem::path& png, const std::string& caption);
+bool add_image(Report& page, const std::filesystem::path& png, const std::string& caption,
+               bool pixelated = false);
 bool add_sound(Report& page, const std::filesystem::path& wav, const std::string& caption);
 
 /// Name and hash of the data set that summary.json gives, then what is to be known about it.

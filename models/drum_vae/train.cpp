@@ -181,16 +181,16 @@ namespace {
 class Run {
  public:
   Run(const Config& config, const Patterns& train, const Patterns& validation,
-      std::filesystem::path folder, Device device)
+      const std::filesystem::path& folder, Device device)
       : config_(config),
-        folder_(std::move(folder)),
         device_(device),
         vae_(config, device),
         patterns_(train),
         train_(to_tensor(train, Device::cpu)),
         validation_(to_tensor(validation, device)),
         batches_(static_cast<std::uint64_t>(config.seed), every_row(train), config.batch),
-        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}) {}
+        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
+        best_(folder / "best.safetensors", kModelName, config_.all()) {}
 
   TrainingJob job() {
     return {.label = "drum_vae " + config_.beta + " seed " + std::to_string(config_.seed),
@@ -231,9 +231,7 @@ class Run {
     std::snprintf(text, sizeof text, "-ELBO %.2f  KL high %.2f", e.negative_elbo(), e.high());
     status_ = text;
     learn_styles(vae_.model(), patterns_, device_);
-    if (e.negative_elbo() >= best_) return;
-    best_ = e.negative_elbo();
-    save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
+    best_.offer(e.negative_elbo(), [&](State& s) {
       s.number("epoch", epoch);
       vae_.model().state(s, "model");
     });
@@ -242,19 +240,18 @@ class Run {
   void state(State& s) {
     name_model(s, kModelName);
     vae_.state(s);
-    s.number("best", best_);
+    best_.state(s);
     s.text("status", status_);
   }
 
   Config config_;
-  std::filesystem::path folder_;
   Device device_;
   Vae vae_;
   const Patterns& patterns_;
   Tensor train_, validation_;
   EpochBatches batches_;
   StepValues values_;
-  double best_ = 1e30;
+  BestNetwork best_;
   std::string status_;
 };
 

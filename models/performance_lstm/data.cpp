@@ -1,12 +1,12 @@
 #include "models/performance_lstm/data.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
-#include <optional>
 
 #include "engine/error.h"
 #include "engine/io/content_hash.h"
+#include "models/midi_music.h"
+#include "models/music_files.h"
 #include "tokenizers/performance/performance.h"
 
 namespace etude::performance_lstm {
@@ -16,9 +16,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kReportPiece = "Bach_BWV888-01_008_20110315-SMD.mid";
 
-// Where Debian's packages put their tunes.
-const fs::path kTrainTunes = "/usr/share/games/openttd/baseset/openmsx";
-const fs::path kSimutransTunes = "/usr/share/games/simutrans/music";
 /// Of about the length of the report's piece, and of all tunes the one whose velocities and
 /// durations the vocabulary can say best.
 constexpr const char* kOneTune = "chuggachugga.mid";
@@ -35,70 +32,17 @@ constexpr const char* kHeldOutWorks[] = {
     "Schubert_Piano_Sonata_in_A_major",
 };
 
-/// A set of files to load.
-struct Source {
-  std::string name;
-  std::string data;
-  std::vector<fs::path> files;
-  bool lenient = false;   // leaves out what cannot be read
-  bool by_works = false;  // kHeldOutWorks say what is held out
-  std::string note = {};
-};
-
-std::string get_it(const std::string& set) {
-  return "; fetch it with: etude data get " + set +
-         ", or choose other music with --set data=NAME (tunes, or a MIDI file or folder of yours)";
-}
-
-void add_midi_files(const fs::path& folder, std::vector<fs::path>& files) {
-  std::error_code error;
-  fs::recursive_directory_iterator entry(folder, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    std::string extension = entry->path().extension().string();
-    std::ranges::transform(extension, extension.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (entry->is_regular_file() && (extension == ".mid" || extension == ".midi")) {
-      files.push_back(entry->path());
-    }
-  }
-  require(!error, folder.string(), ": cannot be read: ", error.message());
-  std::ranges::sort(files);
-}
-
-Source data_set(const std::string& name, const fs::path& data_dir) {
-  Source source{.name = name, .data = name, .files = {}, .by_works = name == "giantmidi_eval"};
-  const fs::path folder = data_dir / name;
-  require(fs::is_directory(folder), name, ": there is no folder ", folder.string(), get_it(name));
-  add_midi_files(folder, source.files);
-  return source;
-}
-
-Source report_piece(const fs::path& data_dir) {
+MidiSource report_piece(const fs::path& data_dir) {
   const fs::path file = data_dir / "smd" / kReportPiece;
-  require(fs::exists(file), "bwv888: there is no file ", file.string(), get_it("smd"));
+  require(fs::exists(file), "bwv888: there is no file ", file.string(), get_midi_set("smd"));
   return {.name = "bwv888", .data = "bwv888", .files = {file}};
 }
 
-Source tunes() {
-  Source source{.name = "tunes", .data = "tunes", .files = {}};
-  for (const fs::path& folder : {kTrainTunes, kSimutransTunes}) {
-    if (fs::is_directory(folder)) add_midi_files(folder, source.files);
-  }
-  require(!source.files.empty(), "tunes: neither ", kTrainTunes.string(), " nor ",
-          kSimutransTunes.string(),
-          " is there: install openttd-openmsx and simutrans-data (tools/setup does), or choose "
-          "other music with --set data=NAME (a MIDI file or folder of yours)");
-  source.note =
-      "Tunes of the packages openttd-openmsx and simutrans-data: all parts but the drums, "
-      "played on one piano.";
-  return source;
-}
-
 /// Works where nothing was fetched: the report's piece, else one tune.
-Source automatic(const fs::path& data_dir) {
+MidiSource automatic(const fs::path& data_dir) {
   if (fs::exists(data_dir / "smd" / kReportPiece)) return report_piece(data_dir);
-  Source source = tunes();
-  const auto one = std::ranges::find(source.files, kTrainTunes / kOneTune);
+  MidiSource source = midi_tunes();
+  const auto one = std::ranges::find(source.files, fs::path(kOneTune), &fs::path::filename);
   source.files = {one == source.files.end() ? source.files[0] : *one};
   source.name = source.files[0].stem().string();
   source.data = source.files[0].string();
@@ -108,34 +52,17 @@ Source automatic(const fs::path& data_dir) {
   return source;
 }
 
-Source own_files(const fs::path& path) {
-  require(fs::exists(path), "data=", path.string(),
-          ": neither a known set (bwv888, smd, giantmidi_eval, tunes, auto) nor a file or folder");
-  const fs::path whole = fs::weakly_canonical(path);
-  if (!fs::is_directory(whole)) {
-    return {.name = whole.stem().string(), .data = whole.string(), .files = {whole}};
-  }
-  Source source{
-      .name = whole.filename().string(), .data = whole.string(), .files = {}, .lenient = true};
-  add_midi_files(whole, source.files);
-  require(!source.files.empty(), whole.string(), ": holds no *.mid or *.midi file");
-  return source;
-}
-
-Source find_source(const std::string& data, const fs::path& data_dir) {
+MidiSource find_source(const std::string& data, const fs::path& data_dir) {
   if (data == "auto") return automatic(data_dir);
   if (data == "bwv888") return report_piece(data_dir);
-  if (data == "smd" || data == "giantmidi_eval") return data_set(data, data_dir);
-  if (data == "tunes") return tunes();
-  return own_files(data);
+  if (data == "smd" || data == "giantmidi_eval") return midi_data_set(data, data_dir);
+  if (data == "tunes") return midi_tunes();
+  return own_midi(data, "bwv888, smd, giantmidi_eval, tunes, auto");
 }
 
-bool is_held_out(const Source& source, const std::vector<Piece>& pieces, std::size_t i) {
-  if (source.by_works) {
-    return std::ranges::any_of(kHeldOutWorks,
-                               [&](const char* work) { return pieces[i].name.starts_with(work); });
-  }
-  return i % 8 == 7 || (pieces.size() > 1 && pieces.size() < 8 && i + 1 == pieces.size());
+bool is_held_out_work(const Piece& piece) {
+  return std::ranges::any_of(kHeldOutWorks,
+                             [&](const char* work) { return piece.name.starts_with(work); });
 }
 
 /// At its own tempo alone.
@@ -178,20 +105,11 @@ std::string corpus_name(const std::string& corpus, const fs::path& data_dir) {
 }
 
 std::vector<Note> playable_notes(const midi::Score& score) {
-  const midi::TimeMap time(score);
-  std::vector<Note> notes;
-  for (const midi::Note& note : score.notes) {
-    if (note.channel == midi::drum_channel || note.pitch < PerformanceTokenizer::lowest_pitch ||
-        note.pitch > PerformanceTokenizer::highest_pitch) {
-      continue;
-    }
-    const double start = time.seconds(note.tick);
-    notes.push_back(
-        {.start = start,
-         .duration = time.seconds(static_cast<double>(note.tick) + note.duration) - start,
-         .pitch = note.pitch,
-         .velocity = note.velocity});
-  }
+  std::vector<Note> notes = pitched_notes(score);
+  std::erase_if(notes, [](const Note& note) {
+    return note.pitch < PerformanceTokenizer::lowest_pitch ||
+           note.pitch > PerformanceTokenizer::highest_pitch;
+  });
   return notes;
 }
 
@@ -220,7 +138,7 @@ midi::Score stretched(const midi::Score& score, double factor) {
 }
 
 Music load_music(const Config& config, const fs::path& data_dir) {
-  const Source source = find_source(config.data, data_dir);
+  const MidiSource source = find_source(config.data, data_dir);
   const PerformanceTokenizer tokenizer({.carry_residual = config.carry_residual});
   Music music{.name = source.name,
               .data = source.data,
@@ -229,19 +147,11 @@ Music load_music(const Config& config, const fs::path& data_dir) {
               .hash = {},
               .notes = {}};
   if (!source.note.empty()) music.notes.push_back(source.note);
-  std::vector<Piece> pieces;
-  for (const fs::path& file : source.files) {
-    try {
-      pieces.push_back(read_piece(file, tokenizer));
-    } catch (const Error& error) {
-      if (!source.lenient) throw;
-      music.notes.push_back(std::string("Left out: ") + error.what() + ".");
-    }
-  }
-  require(!pieces.empty(), source.data, ": none of its ", source.files.size(),
-          " MIDI files can be used; ", music.notes.empty() ? "" : music.notes[0]);
+  std::vector<Piece> pieces = read_pieces(
+      source, music.notes, [&](const fs::path& file) { return read_piece(file, tokenizer); });
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const bool held_out = is_held_out(source, pieces, i);
+    const bool held_out = source.data == "giantmidi_eval" ? is_held_out_work(pieces[i])
+                                                          : is_held_out(i, pieces.size(), 8);
     if (config.augmentation && !held_out) add_tempos(pieces[i], tokenizer);
     (held_out ? music.held_out : music.train).push_back(std::move(pieces[i]));
   }

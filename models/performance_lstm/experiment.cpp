@@ -6,9 +6,9 @@
 
 #include "engine/run/console.h"
 #include "models/driver.h"
+#include "models/music_files.h"
 #include "models/performance_lstm/bench.h"
 #include "models/performance_lstm/measure.h"
-#include "models/performance_lstm/music.h"
 #include "models/performance_lstm/report.h"
 #include "models/performance_lstm/samples.h"
 #include "tokenizers/performance/performance.h"
@@ -33,11 +33,12 @@ void write_figures(Trainer& trainer, const Music& music, const fs::path& folder)
   const Piece& piece = primer_piece(music);
   const std::vector<Note> truth = playable_notes(piece.score);
   const PerformanceTokenizer tokenizer({.carry_residual = config.carry_residual});
-  write_music(folder, "truth", tokenizer.decode(piece.own_ids()));  // as the model is to sound
+  // As the model is to sound.
+  write_music(folder, "truth", tokenizer.decode(piece.own_ids()), kExcerpt);
   for (const Setting& setting : settings(config, music, piece)) {
     Generator random(static_cast<std::uint64_t>(config.seed), kFigureStream);
     const auto ids = generate(trainer.model(), 1, setting.options, random);
-    write_music(folder, file_name(setting.name), tokenizer.decode(ids[0]), truth);
+    write_music(folder, file_name(setting.name), tokenizer.decode(ids[0]), kExcerpt, truth);
   }
 }
 

@@ -8,7 +8,7 @@
 #include "eval/plot.h"
 #include "models/performance_lstm/comparison.h"
 #include "models/performance_lstm/measure.h"
-#include "models/performance_lstm/music.h"
+#include "models/performance_lstm/samples.h"
 #include "models/report_parts.h"
 
 namespace etude::performance_lstm {
@@ -142,17 +142,9 @@ void progress_section(Report& page, const Variants& variants) {
                 .x_label = "iteration",
                 .y_label = "bits per event",
                 .series = {}};
-  const auto add = [&](const std::string& name, const auto& points) {
-    Series series{.name = name, .x = {}, .y = {}, .sd = {}};
-    for (const auto& [step, bits] : points) {
-      series.x.push_back(step);
-      series.y.push_back(bits);
-    }
-    if (!series.x.empty()) plot.series.push_back(series);
-  };
   for (const Variant& v : variants) {
-    add(v.first, v.second[0]->train_bits);
-    add(v.first + ", held out", v.second[0]->held_out_bits);
+    add_curve(plot, v.first, v.second[0]->train_bits);
+    add_curve(plot, v.first + ", held out", v.second[0]->held_out_bits);
   }
   if (!plot.series.empty()) {
     page.figure(draw(plot), "Means of 20 steps; held out: of the first 2048 events of each piece.");
@@ -230,12 +222,7 @@ void data_section(Report& page, const Variants& variants) {
 Report page_of(const fs::path& folder, Json& summary) {
   const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
   const Variants variants = group_runs(runs, &RunResult::variant);
-  for (const Variant& v : variants) {
-    for (const RunResult* run : v.second) {
-      require(run->result.at("data_hash") == v.second[0]->result.at("data_hash"), folder.string(),
-              ": ", run->name, " and ", v.second[0]->name, " were trained on different music");
-    }
-  }
+  require_same_music(folder, variants);
   const Columns columns = columns_of(variants);
   summary["table"] = comparison_json(columns);
 

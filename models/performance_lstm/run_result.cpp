@@ -1,7 +1,5 @@
 #include "models/performance_lstm/run_result.h"
 
-#include "models/report_parts.h"
-
 namespace etude::performance_lstm {
 
 namespace fs = std::filesystem;
@@ -17,20 +15,9 @@ RunResult read_run(const fs::path& folder, const std::string& name) {
     r.one_piece();
   });
   blame(run / "log.jsonl", [&] {
-    constexpr int kSteps = 20;  // to a point of the curve
-    double sum = 0;
-    int count = 0;
-    for (const Json& entry : JsonLog::read(run / "log.jsonl")) {
-      const double step = entry.at("step");
-      if (entry.contains("held_out_bits")) {
-        r.held_out_bits.emplace_back(step, entry["held_out_bits"].get<double>());
-        continue;
-      }
-      sum += entry.at("bits").get<double>();
-      if (++count < kSteps) continue;
-      r.train_bits.emplace_back(step, sum / count);
-      sum = count = 0;
-    }
+    const std::vector<Json> log = JsonLog::read(run / "log.jsonl");
+    r.train_bits = log_curve(log, "bits", 20);
+    r.held_out_bits = log_curve(log, "held_out_bits");
   });
   return r;
 }

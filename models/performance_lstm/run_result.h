@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/run/run_folder.h"
+#include "models/report_parts.h"
 
 namespace etude::performance_lstm {
 
@@ -14,8 +14,8 @@ namespace etude::performance_lstm {
 struct RunResult {
   std::string name, variant, data;
   Json result, metrics;
-  std::vector<std::pair<double, double>> train_bits;     // step and mean bits of the steps before
-  std::vector<std::pair<double, double>> held_out_bits;  // step and bits per event
+  Curve train_bits;     // means of 20 steps
+  Curve held_out_bits;  // per event
 
   bool one_piece() const { return result.at("pieces").get<int>() == 1; }
 };

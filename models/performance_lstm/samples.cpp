@@ -4,8 +4,8 @@
 
 #include "engine/run/console.h"
 #include "eval/text.h"
+#include "models/music_files.h"
 #include "models/performance_lstm/generate.h"
-#include "models/performance_lstm/music.h"
 #include "tokenizers/performance/performance.h"
 
 namespace etude::performance_lstm {
@@ -60,7 +60,7 @@ void write_samples(Trainer& trainer, const SampleConfig& config, std::uint64_t s
   note(std::to_string(config.count) + " x " + std::to_string(config.length - first) +
        " events generated: " + speed(config.length));
   for (std::size_t i = 0; i < pieces.size(); ++i) {
-    write_music(folder, "piece-" + std::to_string(i + 1), tokenizer.decode(pieces[i]));
+    write_music(folder, "piece-" + std::to_string(i + 1), tokenizer.decode(pieces[i]), kExcerpt);
   }
 }
 

@@ -9,6 +9,9 @@
 
 namespace etude::performance_lstm {
 
+/// Sound and picture of a piece end here, seconds; its MIDI file is whole.
+inline constexpr double kExcerpt = 30;
+
 /// What it takes beside --checkpoint, --seed and --out.
 struct SampleConfig {
   std::string primer = "none";

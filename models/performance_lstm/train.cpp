@@ -156,15 +156,15 @@ Tensor first_events(const std::vector<Piece>& pieces, Device device) {
 /// The run as a TrainingJob: windows and evaluation around Trainer::step.
 class Run {
  public:
-  Run(const Config& config, const Music& music, std::filesystem::path folder, Device device)
+  Run(const Config& config, const Music& music, const std::filesystem::path& folder, Device device)
       : config_(config),
         music_(music),
-        folder_(std::move(folder)),
         device_(device),
         trainer_(config, device),
         windows_(config, music.train),
         random_(static_cast<std::uint64_t>(config.seed), kWindows),
-        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}) {
+        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
+        best_(folder / "best.safetensors", kModelName, config_.all()) {
     trainer_.model().first.copy_(first_events(music.train, device));
   }
 
@@ -187,7 +187,7 @@ class Run {
     if (last || (step + 1) % config_.eval_every == 0) {
       values_.flush(log);
       if (!music_.held_out.empty()) validate(step + 1, log);
-      if (music_.held_out.empty() && last) save(step + 1);
+      if (music_.held_out.empty() && last) keep(0, step + 1);
     }
     char text[64];
     const auto values = values_.last();
@@ -202,13 +202,11 @@ class Run {
     char text[64];
     std::snprintf(text, sizeof text, "  held out %.3f", bits);
     held_out_text_ = text;
-    if (bits >= best_) return;
-    best_ = bits;
-    save(step);
+    keep(bits, step);
   }
 
-  void save(std::int64_t step) {
-    save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
+  void keep(double loss, std::int64_t step) {
+    best_.offer(loss, [&](State& s) {
       s.number("step", step);
       trainer_.model().state(s, "model");
     });
@@ -222,19 +220,18 @@ class Run {
             "): bring it back, or begin another run");
     trainer_.state(s);
     s.generator("windows", random_);
-    s.number("best", best_);
+    best_.state(s);
     s.text("held_out", held_out_text_);
   }
 
   Config config_;
   const Music& music_;
-  std::filesystem::path folder_;
   Device device_;
   Trainer trainer_;
   Windows windows_;
   Generator random_;
   StepValues values_;
-  double best_ = 1e30;
+  BestNetwork best_;
   std::string held_out_text_;
 };
 

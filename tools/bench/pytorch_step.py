@@ -3,9 +3,10 @@
 
 usage: pytorch_step.py MODEL THREADS STEPS      prints one JSON object
 The networks are those of `etude bench step font_gan --networks two_conv`, `etude bench step
-drum_vae --networks small`, and `etude bench step performance_lstm --preset full`, alone and with
---networks generate, written the way a PyTorch user would, with in-place activations and gradients
-set to None.
+drum_vae --networks small`, `etude bench step performance_lstm --preset full` and `etude bench step
+music_gpt --preset bench`, the last two alone and with --networks generate, written the way a PyTorch
+user would, with in-place activations, gradients set to None, fused attention and, where there is
+one, the fused optimizer.
 """
 
 import json
@@ -129,8 +130,84 @@ def performance_lstm_generate():
     return step
 
 
+class Block(nn.Module):
+    def __init__(self, width, heads, dropout):
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"),
+                                 nn.Linear(4 * width, width))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x, cache=None, at=0):
+        qkv = self.qkv(self.ln_1(x)).unflatten(2, (3, self.heads, -1)).transpose(1, 3)
+        q, k, v = qkv.unbind(2)
+        if cache is not None:
+            end = at + x.shape[1]
+            cache[0][:, :, at:end], cache[1][:, :, at:end] = k, v
+            k, v = cache[0][:, :, :end], cache[1][:, :, :end]
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=x.shape[1] > 1,
+                                           dropout_p=self.dropout if self.training else 0.0)
+        x = x + self.drop(self.out(y.transpose(1, 2).flatten(2)))
+        return x + self.drop(self.mlp(self.ln_2(x)))
+
+
+class MusicGpt(nn.Module):
+    def __init__(self, vocabulary=312, context=256, layers=4, heads=4, width=256, dropout=0.1):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
+        self.norm, self.drop = nn.LayerNorm(width), nn.Dropout(dropout)
+        self.head = nn.Linear(width, vocabulary, bias=False)
+        nn.init.normal_(self.tokens.weight, 0, 0.02)
+        self.head.weight = self.tokens.weight
+
+    def forward(self, ids, caches=None, at=0):
+        x = self.drop(self.tokens(ids) + self.positions.weight[at:at + ids.shape[1]])
+        for i, block in enumerate(self.blocks):
+            x = block(x, caches and caches[i], at)
+        return self.head(self.norm(x))
+
+
+def music_gpt(batch=8, context=256, dropout=0.1):
+    model = MusicGpt(context=context, dropout=dropout)
+    options = {"lr": 4e-4, "weight_decay": 1e-5}
+    try:
+        adam = torch.optim.AdamW(model.parameters(), fused=True, **options)
+    except RuntimeError:
+        adam = torch.optim.AdamW(model.parameters(), **options)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, 4e-4, total_steps=100000, pct_start=0.1,
+                                                div_factor=1000)
+    ids = torch.randint(312, (batch, context))
+
+    def step():
+        adam.zero_grad(set_to_none=True)
+        F.cross_entropy(model(ids).flatten(0, 1), ids.flatten()).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+        cycle.step()
+
+    return step
+
+
+def music_gpt_generate(context=256):
+    model = MusicGpt(context=context).eval()
+    caches = [[torch.zeros(1, 4, context, 64) for _ in range(2)] for _ in range(4)]
+    last = {"ids": torch.zeros(1, 1, dtype=torch.long)}
+
+    @torch.inference_mode()
+    def step():
+        logits = model(last["ids"], caches, context // 2)
+        last["ids"] = torch.multinomial(torch.softmax(logits[0], dim=-1), 1)
+
+    return step
+
+
 MODELS = {"font_gan": font_gan, "drum_vae": drum_vae, "performance_lstm": performance_lstm,
-          "performance_lstm_generate": performance_lstm_generate}
+          "performance_lstm_generate": performance_lstm_generate, "music_gpt": music_gpt,
+          "music_gpt_no_dropout": lambda: music_gpt(dropout=0),
+          "music_gpt_generate": music_gpt_generate}
 
 
 def main():
