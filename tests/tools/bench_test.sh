@@ -95,10 +95,10 @@ check "d['cases'][1]['results'][1]['refused'] == 'no such thing'" "$work/torch.j
 ETUDE_PYTHON=/bin/false expect "ETUDE_PYTHON" softmax --device cpu --case 64x26 --against torch
 
 # The tables, in a tree of their own.
-mkdir -p "$work/tree/tools/bench/results" "$work/tree/models/"{font_gan,drum_vae,performance_lstm} "$work/tree/kernels"
+mkdir -p "$work/tree/tools/bench/results" "$work/tree/models/"{font_gan,drum_vae,performance_lstm,music_gpt} "$work/tree/kernels"
 cp "$root/tools/bench/tables" "$work/tree/tools/bench"
 cp "$root/README.md" "$work/tree"
-for model in font_gan drum_vae performance_lstm; do cp "$root/models/$model/README.md" "$work/tree/models/$model"; done
+for model in font_gan drum_vae performance_lstm music_gpt; do cp "$root/models/$model/README.md" "$work/tree/models/$model"; done
 for family in matmul softmax; do
   mkdir "$work/tree/kernels/$family"
   printf 'Text.\n<!-- bench:begin -->\n<!-- bench:end -->\n' >"$work/tree/kernels/$family/README.md"

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The music transformer from MIDI files to the page, on music of its own: reproduce, train and
+# resume, sample, eval, and what is wrong with their input. ETUDE_BIN: the program.
+set -uo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() { echo "FAIL: $*"; sed 's/^/  /' "$work/err"; failures=$((failures + 1)); }
+run() { # STATUS TEXT COMMAND...: the exit code, and a text on standard error
+  local expected=$1 text=$2 status=0
+  shift 2
+  "$@" >"$work/out" 2>"$work/err" || status=$?
+  [[ $status -eq $expected ]] || fail "exit $status, not $expected: $*"
+  [[ -z $text ]] || grep -qF -- "$text" "$work/err" || fail "not '$text': $*"
+}
+cd "$work" || exit 1
+export OMP_NUM_THREADS=1
+
+# Three pieces, each a scale eight times: velocity, key down, wait, key up.
+mkdir music
+for first in 30 40 50; do
+  ids="192"
+  for _ in {1..8}; do
+    for step in 0 2 4 5 7 9 11 12; do ids+=" $((first + step)) 224 $((first + step + 88))"; done
+  done
+  printf 'etude-ids performance carry_residual=false\n%s\n' "$ids" >ids
+  run 0 "" "$ETUDE_BIN" detokenize ids --out "music/$first.mid"
+done
+
+smoke=(music_gpt --preset smoke --set data=music)
+run 0 "" "$ETUDE_BIN" reproduce "${smoke[@]}" --out page
+for file in report.html summary.json real.json {remi,midilike}-1/{metrics.json,best.safetensors} \
+  midilike-1/at-50.safetensors midilike-1/50-default.{mid,png}; do
+  [[ -s page/$file ]] || fail "page/$file is missing"
+done
+for section in Closeness 'The report' Tokenizers Continuations; do
+  grep -q "<h2[^>]*>$section" page/report.html || fail "the page has no section $section"
+done
+run 0 "" "$ETUDE_BIN" report music_gpt page
+run 0 "" "$ETUDE_BIN" eval music_gpt --checkpoint page/midilike-1/best.safetensors --out eval
+python3 - <<'PY' || fail "eval and reproduce disagree"
+import json, sys
+seen, page = (json.load(open(f)) for f in ("eval/metrics.json", "page/midilike-1/metrics.json"))
+sys.exit(any(seen[key] != page[key] for key in ("held_out", "settings")))
+PY
+
+run 0 "" "$ETUDE_BIN" train "${smoke[@]}" --set tokenizer=remi_plus --set pitch_shift=2 --out run
+run 0 "" "$ETUDE_BIN" train music_gpt --resume run
+[[ -s run/at-100.safetensors ]] || fail "no network is kept at the milestone"
+
+sample=("$ETUDE_BIN" sample music_gpt --checkpoint page/midilike-1/best.safetensors --bars 4)
+run 0 "tokens/s" "${sample[@]}" --prompt music/40.mid --prompt_bars 2 --top_k 0 --out a
+run 0 "" "${sample[@]}" --prompt music/40.mid --prompt_bars 2 --top_k 0 --out b
+cmp -s a/piece-1.mid b/piece-1.mid || fail "the same seed gave two pieces"
+run 0 "" "$ETUDE_BIN" tokenize a/piece-1.mid --tokenizer remi
+run 2 "temperature = -1 is not in" "${sample[@]}" --temperature -1
+run 2 "none.mid" "${sample[@]}" --prompt none.mid --prompt_bars 2
+run 2 "bars" "${sample[@]}" --prompt music/40.mid --prompt_bars 4
+run 2 "etude data get pop1k7" "$ETUDE_BIN" train music_gpt --set data=pop1k7 --data none --out c
+run 2 "one piece alone" "$ETUDE_BIN" train music_gpt --set data=music/30.mid --out c
+run 2 "unknown variant waltz" "$ETUDE_BIN" reproduce music_gpt --set variants=waltz --out c
+run 2 "start_from" "$ETUDE_BIN" reproduce "${smoke[@]}" --set variants=remi_text --out c
+run 2 "milestones" "$ETUDE_BIN" reproduce "${smoke[@]}" --set milestones=50,10 --out c
+[[ ! -e c ]] || fail "a failed start left a folder"
+
+if ((failures)); then echo "$failures failures"; exit 1; fi
+echo "from MIDI files to the page"
