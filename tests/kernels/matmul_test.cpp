@@ -200,6 +200,8 @@ TEST_SUITE("matmul") {
                           {9, 40, 36, 33, shared, padded},
                           {0, 11, 13, 2100, column, row, 0.5, 2},
                           {0, 11, 13, 2100, row, column},
+                          {0, 1024, 130, 1030, column, row, 0.5, 2},  // rows a page apart
+                          {0, 130, 1024, 1030, row, row, 1, 1},
                           {70, 18, 18, 18}};
     for (const Case& x : cases) {
       for (const Backend& backend : backends()) {
