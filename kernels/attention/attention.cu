@@ -1,22 +1,33 @@
 #include "kernels/attention/attention.h"
 
+#include <vector>
+
+#include "kernels/attention/attention_hopper.h"
 #include "kernels/attention/ladder/0_materialised.cuh"
 #include "kernels/attention/ladder/1_online_tiles.cuh"
 #include "kernels/attention/ladder/2_mma.cuh"
 #include "kernels/attention/ladder/decode.cuh"
+#include "kernels/matmul/matmul_hopper.h"
 
 namespace etude {
 
 std::span<const AttentionRung> attention_rungs() {
   using namespace attention_ladder;
   static constexpr const char* kScores = "all scores in memory, a kernel per formula";
-  static const AttentionRung rungs[] = {
-      {"materialised", kScores, run_materialised<float>, run_materialised_grad<float>},
-      {"online_tiles", "tiles of scores on the chip, a running softmax", run_online,
-       run_online_grad},
-      {"materialised_bf16", kScores, run_materialised<bf16>, run_materialised_grad<bf16>,
-       DType::bf16},
-      {"mma", "flash attention on tensor cores", run_mma, run_mma_grad, DType::bf16}};
+  static const std::vector<AttentionRung> rungs = [] {
+    std::vector<AttentionRung> all{
+        {"materialised", kScores, run_materialised<float>, run_materialised_grad<float>},
+        {"online_tiles", "tiles of scores on the chip, a running softmax", run_online,
+         run_online_grad},
+        {"materialised_bf16", kScores, run_materialised<bf16>, run_materialised_grad<bf16>,
+         DType::bf16},
+        {"mma", "flash attention on tensor cores", run_mma, run_mma_grad, DType::bf16}};
+    if (hopper_available()) {
+      all.push_back({"hopper", "wgmma fed by TMA beside the softmax; back as mma", attention_hopper,
+                     run_mma_grad, DType::bf16});
+    }
+    return all;
+  }();
   return rungs;
 }
 

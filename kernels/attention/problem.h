@@ -76,4 +76,11 @@ struct AttentionProblem {
         lse(p.lse.template as<float>()) {}
 };
 
+/// How many keys some query of the `rows` from `first` on sees.
+template <class T>
+HOST_DEVICE int keys_of_tile(const AttentionProblem<T>& p, int first, int rows) {
+  const int last = first + rows - 1;
+  return p.visible(last < p.T ? last : p.T - 1);
+}
+
 }  // namespace etude

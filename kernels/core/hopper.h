@@ -63,6 +63,11 @@ HOST_DEVICE constexpr std::uint64_t panel_descriptor(Major major, std::uint32_t 
              : matrix_descriptor(address + kWgmmaDepth * 128 * step, kPanelBytes, kSwizzleBytes);
 }
 
+/// The sums of one product as the operand a, in registers, of the next, whose depth are this one's
+/// columns: word `word` of the wgmma at depth 16 * step is this sum of the lane, rounded, in its
+/// lower half and the sum after it in the upper. Nothing changes lanes.
+HOST_DEVICE constexpr int operand_from_sums(int step, int word) { return step * 8 + word * 2; }
+
 /// A walk around a ring of stages. A barrier's phases are counted by their parity: the phase of the
 /// n-th lap (from 0) has parity n % 2. Who fills the ring waits for `phase ^ 1` of a stage's empty
 /// barrier, the phase before: on a new barrier that one counts as over, so the first lap does not
@@ -87,6 +92,9 @@ struct RingPlace {
 
 #include <cuda.h>
 #include <cudaTypedefs.h>
+
+#include <array>
+#include <string>
 
 #include "kernels/core/cuda.h"
 #include "kernels/core/dtype.h"
@@ -165,6 +173,41 @@ __device__ __forceinline__ void load_box(void* to_shared, const CUtensorMap& map
       : "memory");
 }
 
+/// The same of four coordinates. "cp.async.bulk.tensor.4d"
+__device__ __forceinline__ void load_box(void* to_shared, const CUtensorMap& map, int x, int y,
+                                         int z, int w, Mbarrier& full) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+      "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(shared_address(to_shared)),
+      "l"(&map), "r"(x), "r"(y), "r"(z), "r"(w), "r"(shared_address(&full))
+      : "memory");
+}
+
+/// A barrier of some warps of the block, by number, from 1 on: __syncthreads is 0. It opens when
+/// `Threads` have come. Who arrives goes on at once, who syncs waits. "bar.arrive", "bar.sync"
+template <int Threads>
+__device__ __forceinline__ void arrive_named(int barrier) {
+  asm volatile("bar.arrive %0, %1;" ::"r"(barrier), "n"(Threads) : "memory");
+}
+template <int Threads>
+__device__ __forceinline__ void sync_named(int barrier) {
+  asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(Threads) : "memory");
+}
+
+/// 2^x by the special function unit, 2 ulp; denormal results become 0. "ex2.approx.ftz"
+__device__ __forceinline__ float exp2_fast(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+/// Both rounded to bf16 as bf16(float) does, `low` in the lower half. "cvt.rn.bf16x2"
+__device__ __forceinline__ std::uint32_t round_pair(float low, float high) {
+  std::uint32_t word;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+  return word;
+}
+
 /// Gives registers back, or takes them, so that each thread of the warpgroup has `Count`; a
 /// multiple of 8 from 24 to 256. All warps of the warpgroup call it; taking waits until they are
 /// there.
@@ -190,11 +233,17 @@ template <int Pending>
 __device__ __forceinline__ void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(Pending) : "memory");
 }
-/// Tells the compiler that the sums change here, so that no use of them moves before a wait.
+/// Tells the compiler that the sums change here, so that no use of them moves before a wait, and
+/// no change of them behind a fence. Likewise words that are an operand.
 template <int Count>
 __device__ __forceinline__ void touch(float (&sum)[Count]) {
 #pragma unroll
-  for (float& x : sum) asm volatile("" : "+f"(x)::"memory");
+  for (int i = 0; i < Count; ++i) asm volatile("" : "+f"(sum[i])::"memory");
+}
+template <int Count>
+__device__ __forceinline__ void touch(std::uint32_t (&words)[Count]) {
+#pragma unroll
+  for (int i = 0; i < Count; ++i) asm volatile("" : "+r"(words[i])::"memory");
 }
 
 /// d [64, 256] = a [64, 16] * b [16, 256] + (add ? d : 0), bf16 operands in shared memory, for a
@@ -243,11 +292,94 @@ __device__ __forceinline__ void wgmma_bf16(float (&d)[128], std::uint64_t a, std
         "n"(static_cast<int>(B)));
 }
 
-/// The map of a bf16 tensor x of extents [z, y, x], x contiguous, for boxes of one panel: 64 x 64 x
-/// 1, swizzled. Strides in bytes, multiples of 16 and below 2^40; `data` aligned to 16; no extent
-/// 0. Throws Error when the driver is too old to have such maps (CUDA 12.0) or refuses this one.
-inline CUtensorMap panel_map(const bf16* data, std::uint64_t x, std::uint64_t y, std::uint64_t z,
-                             std::uint64_t stride_y, std::uint64_t stride_z) {
+/// The same of 128 columns: d [64, 128].
+template <Major A, Major B>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[64], std::uint64_t a, std::uint64_t b,
+                                           bool add) {
+  asm volatile(
+      "{\n"
+      ".reg .pred with_d;\n"
+      "setp.ne.b32 with_d, %66, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, "
+      "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, "
+      "%34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, "
+      "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+      "%64, %65, with_d, 1, 1, %67, %68;\n"
+      "}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]),
+        "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]),
+        "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]),
+        "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]),
+        "+f"(d[63])
+      : "l"(a), "l"(b), "r"(static_cast<int>(add)), "n"(static_cast<int>(A)),
+        "n"(static_cast<int>(B)));
+}
+
+/// The same with a [64, 16] in registers: warp w has the rows 16 w to 16 w + 15 as the four words
+/// of Bf16Mma::a_place (mma.h), see accumulators_as_operand. Neither may they be touched before
+/// wgmma_wait. b [16, 64], then [16, 128].
+template <Major B>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[32], const std::uint32_t* a, std::uint64_t b,
+                                           bool add) {
+  asm volatile(
+      "{\n"
+      ".reg .pred with_d;\n"
+      "setp.ne.b32 with_d, %37, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, "
+      "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
+      "{%32, %33, %34, %35}, %36, with_d, 1, 1, %38;\n"
+      "}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(add)),
+        "n"(static_cast<int>(B)));
+}
+template <Major B>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[64], const std::uint32_t* a, std::uint64_t b,
+                                           bool add) {
+  asm volatile(
+      "{\n"
+      ".reg .pred with_d;\n"
+      "setp.ne.b32 with_d, %69, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, "
+      "%18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, "
+      "%34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, "
+      "%50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+      "{%64, %65, %66, %67}, %68, with_d, 1, 1, %70;\n"
+      "}"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3]), "+f"(d[4]), "+f"(d[5]), "+f"(d[6]),
+        "+f"(d[7]), "+f"(d[8]), "+f"(d[9]), "+f"(d[10]), "+f"(d[11]), "+f"(d[12]), "+f"(d[13]),
+        "+f"(d[14]), "+f"(d[15]), "+f"(d[16]), "+f"(d[17]), "+f"(d[18]), "+f"(d[19]), "+f"(d[20]),
+        "+f"(d[21]), "+f"(d[22]), "+f"(d[23]), "+f"(d[24]), "+f"(d[25]), "+f"(d[26]), "+f"(d[27]),
+        "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31]), "+f"(d[32]), "+f"(d[33]), "+f"(d[34]),
+        "+f"(d[35]), "+f"(d[36]), "+f"(d[37]), "+f"(d[38]), "+f"(d[39]), "+f"(d[40]), "+f"(d[41]),
+        "+f"(d[42]), "+f"(d[43]), "+f"(d[44]), "+f"(d[45]), "+f"(d[46]), "+f"(d[47]), "+f"(d[48]),
+        "+f"(d[49]), "+f"(d[50]), "+f"(d[51]), "+f"(d[52]), "+f"(d[53]), "+f"(d[54]), "+f"(d[55]),
+        "+f"(d[56]), "+f"(d[57]), "+f"(d[58]), "+f"(d[59]), "+f"(d[60]), "+f"(d[61]), "+f"(d[62]),
+        "+f"(d[63])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(add)),
+        "n"(static_cast<int>(B)));
+}
+
+/// The map of a bf16 tensor for boxes of one panel: `extents` from the contiguous dimension on,
+/// `strides` in bytes of the others, multiples of 16 and below 2^40, each as the header of the
+/// driver asks a multiple of the one before; the box has 64 elements of the first dimension and 64
+/// of dimension `lines`, swizzled. `data` aligned to 16; no extent 0. Throws Error when the driver
+/// is too old to have such maps (CUDA 12.0) or refuses this one.
+template <std::size_t Rank>
+CUtensorMap panel_map(const bf16* data, const std::array<std::uint64_t, Rank>& extents,
+                      const std::array<std::uint64_t, Rank - 1>& strides, std::size_t lines) {
   // The runtime finds the driver's function, so that nothing links against libcuda.
   static const auto encode = [] {
     void* found = nullptr;
@@ -259,17 +391,29 @@ inline CUtensorMap panel_map(const bf16* data, std::uint64_t x, std::uint64_t y,
             "panel_map: the CUDA driver has no cuTensorMapEncodeTiled, it is older than 12.0");
     return reinterpret_cast<PFN_cuTensorMapEncodeTiled_v12000>(found);
   }();
-  const cuuint64_t extents[] = {x, y, z}, strides[] = {stride_y, stride_z};
-  const cuuint32_t box[] = {kPanelSide, kPanelSide, 1}, steps[] = {1, 1, 1};
+  std::array<cuuint32_t, Rank> box, steps;
+  box.fill(1), steps.fill(1);
+  box[0] = box[lines] = kPanelSide;
   CUtensorMap map;
   const CUresult status =
-      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<bf16*>(data), extents, strides,
-             box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-             CU_TENSOR_MAP_L2_PROMOTION_L2_128B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  require(status == CUDA_SUCCESS, "panel_map: the CUDA driver refuses a tensor of [", z, ", ", y,
-          ", ", x, "] with strides of ", stride_z, " and ", stride_y, " bytes, error ",
-          static_cast<int>(status));
+      encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, Rank, const_cast<bf16*>(data), extents.data(),
+             strides.data(), box.data(), steps.data(), CU_TENSOR_MAP_INTERLEAVE_NONE,
+             CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_128B,
+             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (status != CUDA_SUCCESS) {
+    std::string tensor = std::to_string(extents[0]);
+    for (std::size_t i = 1; i < Rank; ++i) {
+      tensor += " x " + std::to_string(extents[i]) + " by " + std::to_string(strides[i - 1]);
+    }
+    fail("panel_map: the CUDA driver refuses a tensor of ", tensor, " bytes, error ",
+         static_cast<int>(status));
+  }
   return map;
+}
+/// Of a tensor [z, y, x], the lines along y.
+inline CUtensorMap panel_map(const bf16* data, std::uint64_t x, std::uint64_t y, std::uint64_t z,
+                             std::uint64_t stride_y, std::uint64_t stride_z) {
+  return panel_map<3>(data, {x, y, z}, {stride_y, stride_z}, 1);
 }
 
 }  // namespace etude

@@ -4,9 +4,9 @@
 usage: pytorch_step.py MODEL THREADS STEPS      prints one JSON object
 The networks are those of `etude bench step font_gan --networks two_conv`, `etude bench step
 drum_vae --networks small`, `etude bench step performance_lstm --preset full` and `etude bench step
-music_gpt --preset bench`, the last two alone and with --networks generate, written the way a PyTorch
-user would, with in-place activations, gradients set to None, fused attention and, where there is
-one, the fused optimizer.
+music_gpt --preset bench`, the last two alone and with --networks generate, written the way a
+PyTorch user would, with in-place activations, gradients set to None, fused attention and, where
+there is one, the fused optimizer.
 """
 
 import json

@@ -110,6 +110,7 @@ BenchResult result_of(const Json& entry, const std::string& detail, Device devic
     r.refused = entry["missing"];
   } else {
     r.timing = {entry["ms_median"], entry["ms_q1"], entry["ms_q3"], entry["runs"]};
+    if (entry.contains("backend")) r.detail += ", " + entry["backend"].get<std::string>();
   }
   return r;
 }

@@ -128,29 +128,6 @@ __device__ __forceinline__ void store_sums(const float (&sum)[kDim / 8], float f
   }
 }
 
-/// Which tile of `rows` rows of which head is this block's; the last tile first: in a causal
-/// attention it has the most to do.
-struct HeadTile {
-  std::int64_t head;
-  int first;
-
-  __device__ __forceinline__ HeadTile(int rows_of_head, int rows) {
-    const int tiles = (rows_of_head + rows - 1) / rows;
-    head = blockIdx.x / tiles;
-    first = (tiles - 1 - static_cast<int>(blockIdx.x % tiles)) * rows;
-  }
-};
-inline dim3 head_tiles(std::int64_t heads, int rows_of_head, int rows) {
-  return grid_of(heads * blocks_for(rows_of_head, rows));
-}
-
-/// How many keys some query of the tile sees.
-template <class T>
-__device__ __forceinline__ int keys_of_tile(const AttentionProblem<T>& p, int first, int rows) {
-  const int last = first + rows - 1;
-  return p.visible(last < p.T ? last : p.T - 1);
-}
-
 template <int kDim>
 struct OnlineForwardSmem {
   float q[kOnlineRows<kDim>][kOnlineStride<kDim>];

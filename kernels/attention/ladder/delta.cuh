@@ -1,22 +1,13 @@
 #pragma once
 // What the gradients of all rungs begin with.
 
-#include "kernels/attention/problem.h"
-#include "kernels/core/cuda.h"
+#include "kernels/attention/ladder/grid.cuh"
 #include "kernels/core/vector_math.h"
 #include "kernels/core/warp.h"
 
 namespace etude::attention_ladder {
 
 constexpr int kDeltaThreads = 128;
-
-inline std::int64_t blocks_for(std::int64_t n, std::int64_t per_block) {
-  return (n + per_block - 1) / per_block;
-}
-inline dim3 grid_of(std::int64_t blocks) {
-  require(blocks <= 0x7fffffff, "attention: too many blocks for one launch, ", blocks);
-  return dim3(static_cast<unsigned>(blocks));
-}
 
 /// delta[h,t] = sum_d dy[h,t,d] y[h,t,d]        which is sum_s p[t,s] dp[t,s]
 /// shapes  dy, y: [heads, T, D] rows of any strides, delta: [heads, T]     dtype   f32 | bf16, f32
