@@ -43,7 +43,8 @@ std::span<const AttentionDecodeRung> attention_decode_rungs() {
   return rungs;
 }
 
-// The last rung of each dtype, which itself falls back where a head has more than 128 dimensions.
+// The last rung of each dtype that a card has run or the host runtime can, which itself falls back
+// where a head has more than 128 dimensions.
 void gpu::attention_forward(Stream& s, const AttentionForward& p) {
   using namespace attention_ladder;
   dispatch<float, bf16>("attention", p.q.dtype, [&]<class T>() {

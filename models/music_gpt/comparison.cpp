@@ -54,7 +54,8 @@ const Way* nearest(const std::vector<Way>& ways, const Real& real) {
   double least = INFINITY;
   for (const Way& way : ways) {
     const std::optional<Distance> d = distance(real, way.measured);
-    if (!d || d->greatest() >= least) continue;
+    const bool mostly_failed = way.measured.failed.size() > way.measured.pieces();
+    if (!d || d->greatest() >= least || mostly_failed) continue;
     best = &way;
     least = d->greatest();
   }

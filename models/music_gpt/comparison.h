@@ -37,7 +37,8 @@ struct Distance {
 std::optional<Distance> distance(const Real& real, const Measured& measured);
 /// The report's choice; nothing where its networks learned from other music.
 std::optional<Distance> reported_distance(const Results& results);
-/// The way whose greatest difference is the least; null where no piece could be measured.
+/// The way whose greatest difference is the least, of those in which half of the pieces or more
+/// came to their end; null where there is none.
 const Way* nearest(const std::vector<Way>& ways, const Real& real);
 
 /// Of the tables' numbers.

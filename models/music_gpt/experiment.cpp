@@ -1,8 +1,8 @@
 #include "models/music_gpt/experiment.h"
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
-#include <set>
 
 #include "engine/run/console.h"
 #include "models/driver.h"
@@ -34,6 +34,12 @@ Json measure_milestones(const Config& config, std::uint64_t seed, const fs::path
   return milestones;
 }
 
+/// Paths as they are from anywhere, since a run keeps them.
+void make_absolute(Config& config) {
+  if (config.start_from != "none") config.start_from = fs::absolute(config.start_from).string();
+  if (config.prompts != "auto") config.prompts = fs::absolute(config.prompts).string();
+}
+
 /// One run of a comparison: trained and measured.
 void reproduce_run(Config config, const std::string& variant, std::int64_t seed, bool figures,
                    const fs::path& data_dir, const fs::path& folder, Device device) {
@@ -44,9 +50,12 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   make_folder(folder);
   write_config(folder, config.all());
   const bool resumed = fs::exists(folder / "last.safetensors");
+  const fs::path training = folder / "training.json";  // there once it has ended
   const auto begin = std::chrono::steady_clock::now();
   train_run(config, music, folder, device);
-  const double train_seconds = seconds_since(begin);
+  if (!fs::exists(training)) {
+    write_json(training, {{"seconds", resumed ? Json() : Json(seconds_since(begin))}});
+  }
   const std::unique_ptr<Trainer> best = load_trainer(folder / "best.safetensors", device);
   const auto draws = static_cast<std::uint64_t>(seed);
   Json metrics = measure(*best, music, prompts(config, best->tokenizer(), music, data_dir), draws,
@@ -74,7 +83,15 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
        {"width", config.width},
        {"context", config.context},
        {"compute", config.options(device).compute == DType::bf16 ? "bf16" : "f32"},
-       {"train_seconds", resumed ? Json() : Json(train_seconds)}});
+       {"train_seconds", read_json(training).at("seconds")}});
+}
+
+void check_start(const Config& config) {
+  if (config.start_from == "none") return;
+  const GptShape given = hugging_face_shape(config.start_from), own = config.shape(1);
+  require(given.layers == own.layers && given.heads == own.heads && given.width == own.width,
+          "start_from=", config.start_from, ": has layers=", given.layers, ", heads=", given.heads,
+          ", width=", given.width, "; set these to the same");
 }
 
 /// Finds out what music "auto" is, and what is wrong with the settings and the data of any variant.
@@ -83,11 +100,18 @@ Json check_before_hours(Config& config, const std::vector<std::string>& variants
                         const fs::path& data_dir) {
   config.milestone_list();
   settings(config);
+  require(config.width % config.heads == 0, "heads=", config.heads,
+          " do not divide width=", config.width);
+  const bool text = std::ranges::any_of(
+      variants, [](const std::string& name) { return name.ends_with("_text"); });
+  require(text || config.start_from == "none", "start_from=", config.start_from,
+          ": none of the variants ", config.variants,
+          " begins with it; add those that do, e.g. --set variants=remi,remi_text");
   Json real;
   for (const std::string& variant : variants) {
     Config own = config;
     own.choose_variant(variant);
-    if (own.start_from != "none") hugging_face_shape(own.start_from);
+    check_start(own);
     const Music music = load_music(own, data_dir);
     prompts(own, *own.make_tokenizer(), music, data_dir);
     if (!real.is_null()) continue;
@@ -108,6 +132,7 @@ class MusicGptExperiment : public Experiment {
   fs::path train(const Options& options) const override {
     Config config;
     configure_training(config.all(), options, name());
+    make_absolute(config);
     const Music music = load_and_note(config, options.data_dir);
     config.data = music.data;
     const std::string run = music.name + "-" + config.tokenizer;
@@ -148,6 +173,7 @@ class MusicGptExperiment : public Experiment {
     const auto begin = std::chrono::steady_clock::now();
     Config config;
     configure(config.all(), options, name());
+    make_absolute(config);
     const std::vector<std::string> variants = config.variant_list();
     const Json real = check_before_hours(config, variants, options.data_dir);
     Json runs;

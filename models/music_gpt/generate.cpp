@@ -11,12 +11,14 @@ namespace {
 
 using miditok::Type;
 
-/// -inf for the special tokens, else 0.
-Tensor without_specials(const MidiTokTokenizer& tokenizer, Device device) {
+/// -inf for the tokens that may not be drawn, else 0. Never the special ones; a time signature only
+/// right after a Bar, for within one it would begin another.
+Tensor mask_of(const MidiTokTokenizer& tokenizer, bool after_bar, Device device) {
   std::vector<float> mask;
   for (std::int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
-    const bool special = tokenizer.vocabulary().token(id).type == Type::special;
-    mask.push_back(special ? -std::numeric_limits<float>::infinity() : 0);
+    const Type type = tokenizer.vocabulary().token(id).type;
+    const bool out = type == Type::special || (type == Type::time_signature && !after_bar);
+    mask.push_back(out ? -std::numeric_limits<float>::infinity() : 0);
   }
   return Tensor::from(mask, {tokenizer.vocabulary_size()}, device);
 }
@@ -56,11 +58,8 @@ std::size_t forget(const MidiTokTokenizer& tokenizer, const Ids& ids, std::size_
   return ids.size() - most;
 }
 
-/// Full bars of a prompt: where bars have tokens, the last one too, since generate() closes it.
-std::int64_t full_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids) {
-  if (ids.empty()) return 0;
-  const std::int64_t last = tokenizer.bars(ids).back();
-  return tokenizer.layout() == miditok::Layout::remi ? last + 1 : last;
+std::int64_t last_bar(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids) {
+  return ids.empty() ? -1 : tokenizer.bars(ids).back();
 }
 
 void check(const GenerateOptions& o, const MidiTokTokenizer& tokenizer, const Gpt& gpt) {
@@ -74,7 +73,7 @@ void check(const GenerateOptions& o, const MidiTokTokenizer& tokenizer, const Gp
     require(id >= 0 && id < tokenizer.vocabulary_size(), "generate: the prompt holds ", id,
             ", which is no id");
   }
-  const std::int64_t bars = full_bars(tokenizer, o.prompt);
+  const std::int64_t bars = std::max<std::int64_t>(last_bar(tokenizer, o.prompt), 0);
   require(bars < o.bars, "generate: the prompt of ", bars, " full bars leaves none of ", o.bars,
           " to generate");
 }
@@ -91,28 +90,47 @@ Ids first_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> 
   return {ids.begin(), ids.begin() + (end - bar.begin())};
 }
 
+Ids with_full_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> given,
+                   std::int64_t bars) {
+  Ids ids(given.begin(), given.end());
+  require(last_bar(tokenizer, ids) <= bars, "the piece has more than ", bars, " bars");
+  const miditok::Vocabulary& vocabulary = tokenizer.vocabulary();
+  const auto reaches = [&](std::int32_t time) {
+    ids.push_back(time);
+    const bool result = last_bar(tokenizer, ids) >= bars;
+    ids.pop_back();
+    return result;
+  };
+  constexpr int kFineBeats = 4;  // up to which lengths of time are as fine as the positions
+  while (last_bar(tokenizer, ids) < bars) {
+    std::int32_t next = -1;
+    if (tokenizer.layout() == miditok::Layout::remi) next = vocabulary.id(Type::bar, 0);
+    for (std::size_t i = 0; next < 0; ++i) {
+      const std::int32_t time = vocabulary.id(Type::time_shift, static_cast<int>(i));
+      if (vocabulary.durations[i].beats >= kFineBeats || reaches(time)) next = time;
+    }
+    ids.push_back(next);
+  }
+  return ids;
+}
+
 Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions& o,
              Generator& random, const std::function<void(std::int64_t)>& done) {
   check(o, tokenizer, gpt);
   const NoGrad none;
   const Device device = gpt.parameters()[0].second.device();
-  const Tensor mask = without_specials(tokenizer, device);
+  const Tensor masks[] = {mask_of(tokenizer, false, device), mask_of(tokenizer, true, device)};
   const std::vector<bool> moves = moving(tokenizer);
   const SamplingParams how{.temperature = o.temperature,
                            .top_k = o.top_k,
                            .top_p = o.top_p,
                            .repetition_penalty = o.repetition_penalty};
-  const std::int64_t drawn_bars = o.bars - full_bars(tokenizer, o.prompt);
+  const std::int64_t drawn_bars = o.bars - std::max<std::int64_t>(last_bar(tokenizer, o.prompt), 0);
   const std::size_t most =
       o.prompt.size() + static_cast<std::size_t>(drawn_bars * o.most_tokens_per_bar);
   const auto context = static_cast<std::size_t>(gpt.shape().context);
   Ids ids(o.prompt.begin(), o.prompt.end());
-  if (ids.empty()) {
-    ids.push_back(bos_of(tokenizer));
-  } else if (tokenizer.layout() == miditok::Layout::remi) {
-    ids.push_back(
-        tokenizer.vocabulary().id(Type::bar, 0));  // or notes could join the prompt's last
-  }
+  if (ids.empty()) ids.push_back(bos_of(tokenizer));
   Gpt::Cache cache = gpt.empty_cache(1);
   for (std::size_t read = 0;;) {  // ids that the network has read
     if (static_cast<std::size_t>(cache[0].length) + ids.size() - read > context) {
@@ -122,7 +140,8 @@ Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions&
     const Tensor logits = gpt.next_logits(row_of(std::span(ids).subspan(read), device), cache);
     read = ids.size();
     const Tensor history = row_of(ids, device);
-    const Tensor drawn = sample(logits + mask, how, random, history).id;
+    const bool after_bar = tokenizer.vocabulary().token(ids.back()).type == Type::bar;
+    const Tensor drawn = sample(logits + masks[after_bar], how, random, history).id;
     ids.push_back(drawn.to_vector<std::int32_t>()[0]);
     require(ids.back() >= 0, "music_gpt: the network's outputs after ", read,
             " tokens are not finite: its training has failed");
@@ -131,9 +150,10 @@ Ids generate(Gpt& gpt, const MidiTokTokenizer& tokenizer, const GenerateOptions&
       return first_bars(tokenizer, ids, o.bars);
     }
     if (ids.size() < most) continue;
-    fail("music_gpt: after ", ids.size(), " tokens the piece has only ", tokenizer.bars(ids).back(),
-         " of ", o.bars, " full bars: the network has learned too ",
-         "little of them, or most_tokens_per_bar is too small");
+    fail("music_gpt: after ", ids.size(), " tokens the piece has only ",
+         std::max<std::int64_t>(last_bar(tokenizer, ids), 0), " of ", o.bars,
+         " full bars: the network has learned too little of them; train it longer, or draw at a ",
+         "lower temperature and without a repetition penalty");
   }
 }
 

@@ -20,16 +20,23 @@ struct GenerateOptions {
   /// temperature, top-k with its ties, top-p.
   double repetition_penalty = 1.2, temperature = 1.2, top_p = 1;
   std::int64_t top_k = 5;
-  /// Begins the piece; without it, the tokenizer's BOS. Where bars have tokens its bars stay as
-  /// they are: the next one follows at once.
+  /// Begins the piece; without it, the tokenizer's BOS. with_full_bars() makes one whose last bar
+  /// is closed; else music goes on where its time stands.
   std::span<const std::int32_t> prompt = {};
-  /// On average over the drawn bars: more end the generation, of a network that ends no bar.
+  /// On average over the drawn bars: a network that needs more has not learned to end bars, and
+  /// the generation ends with an Error.
   std::int64_t most_tokens_per_bar = 256;
 };
 
 /// The first `bars` bars of a piece; Error if it has fewer.
 Ids first_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids,
                std::int64_t bars);
+
+/// `ids` with tokens of time after them up to the start of bar `bars` (from 0): what follows cannot
+/// come into the bars before it. Notes of MIDILike that have no end yet sound on. Error if the
+/// music is past it.
+Ids with_full_bars(const MidiTokTokenizer& tokenizer, std::span<const std::int32_t> ids,
+                   std::int64_t bars);
 
 /// A piece of exactly `options.bars` full bars; special tokens are not drawn. Past the network's
 /// context the oldest bars are forgotten, so that what is left, at most half of the context, begins

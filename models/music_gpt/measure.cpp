@@ -193,7 +193,7 @@ class Generated {
       add_piece(row, "piece " + std::to_string(i + 1), [&](Json& to) {
         Generator random(seed_, stream + static_cast<std::uint64_t>(i));
         const Ids ids = generate(trainer_.model(), trainer_.tokenizer(), options, random);
-        const midi::Score score = trainer_.tokenizer().decode(ids);
+        const midi::Score score = bars_of(trainer_.tokenizer().decode(ids), 0, options.bars);
         const midi::TimeMap time(score);
         append(to, kAll, measures_of(score, options.bars, synth_available()));
         to["notes"].push_back(score.notes.size());

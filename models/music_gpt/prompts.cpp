@@ -1,6 +1,6 @@
 #include "models/music_gpt/prompts.h"
 
-#include <set>
+#include <algorithm>
 #include <span>
 
 #include "engine/error.h"
@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 Prompt prompt_of(const Piece& piece, std::int64_t bars, const MidiTokTokenizer& tokenizer) {
   const auto without_eos = std::span(piece.ids).first(piece.ids.size() - 1);
-  return {.name = piece.name, .ids = first_bars(tokenizer, without_eos, bars)};
+  return {.name = piece.name,
+          .ids = with_full_bars(tokenizer, first_bars(tokenizer, without_eos, bars), bars)};
 }
 
 }  // namespace
@@ -38,7 +39,9 @@ std::vector<Prompt> prompts(const Config& config, const MidiTokTokenizer& tokeni
   std::vector<Prompt> result;
   if (config.prompts == "auto" && !fs::is_directory(data_dir / kSongs)) {
     for (const Piece& piece : music.held_out) {
-      if (result.size() < kHeldOut && tokenizer.bars(piece.ids).back() + 1 >= config.prompt_bars) {
+      const bool known = std::ranges::count(result, piece.name, &Prompt::name) > 0;
+      const bool suits = tokenizer.bars(piece.ids).back() + 1 >= config.prompt_bars && !known;
+      if (suits && result.size() < kHeldOut) {
         result.push_back(prompt_of(piece, config.prompt_bars, tokenizer));
       }
     }
@@ -50,11 +53,11 @@ std::vector<Prompt> prompts(const Config& config, const MidiTokTokenizer& tokeni
           ": there is no such folder");
   const MidiSource source =
       config.prompts == "auto" ? midi_data_set(kSongs, data_dir) : own_midi(config.prompts, "auto");
-  std::set<std::string> names;
   for (const fs::path& file : source.files) {
-    result.push_back(read_prompt(file, config.prompt_bars, config, tokenizer));
-    require(names.insert(result.back().name).second, file.string(),
+    Prompt prompt = read_prompt(file, config.prompt_bars, config, tokenizer);
+    require(std::ranges::count(result, prompt.name, &Prompt::name) == 0, file.string(),
             ": another of the prompts has this name, too");
+    result.push_back(std::move(prompt));
   }
   return result;
 }

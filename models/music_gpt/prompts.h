@@ -12,7 +12,7 @@ namespace etude::music_gpt {
 /// A piece whose first bars are given to be continued.
 struct Prompt {
   std::string name;
-  std::vector<std::int32_t> ids;  // BOS and its first full bars
+  std::vector<std::int32_t> ids;  // BOS, its first full bars, and the time up to their end
 };
 /// The first `bars` of a file. Error names it, also where it has fewer.
 Prompt read_prompt(const std::filesystem::path& file, std::int64_t bars, const Config& config,

@@ -24,9 +24,12 @@ std::string words(const Distance& d) {
 std::string summary_text(const Results& results, const Way* best) {
   std::string text;
   if (best) {
+    const std::size_t failed = best->measured.failed.size();
+    const std::string failures =
+        failed == 0 ? "" : " (" + std::to_string(failed) + " more never came to their end)";
     text = "Nearest to the real music of " + results.data + " is " + best->name() +
            ". It differs by " + words(*distance(results.real, best->measured)) + ", means over " +
-           std::to_string(best->measured.pieces()) + " generated pieces of " +
+           std::to_string(best->measured.pieces()) + " generated pieces" + failures + " of " +
            std::to_string(best->variant->second.size()) +
            (best->variant->second.size() == 1 ? " seed." : " seeds.");
   } else {
@@ -48,7 +51,8 @@ void closeness_section(Report& page, const Results& results, const Ways& ways) {
       "The aim is to measure the same on generated music as on real music, not to measure much: a "
       "piece that repeats one bar for ever has the greatest GS. Δ is the mean of a row less that "
       "of the real music's whole pieces; nearest is the row whose greatest Δ, whatever its sign, "
-      "is the least.");
+      "is the least. It is the best of all rows, so a part of its nearness is luck: compare the "
+      "row of the excerpts. Pieces that never came to their end are in no mean.");
   page.text(
       "H1: how evenly a bar uses the twelve pitch classes (C, C sharp and so on); the entropy in "
       "bits, 0 if all its notes are one, 3.585 if all twelve are equally frequent. H4: the same "
@@ -120,10 +124,12 @@ void tokenizers_section(Report& page, const Results& results) {
   page.section("Tokenizers");
   page.text(
       "Nats tell how well the network foresees pieces that it never saw: the less, the better; "
-      "one nat less is a guess 2.7 times as likely. Per note they compare across tokenizers, since "
-      "the notes are the same; per token they do not, since one tokenizer says with three tokens "
-      "what another says with four. Of the network that was best on the held-out pieces; mean ± "
-      "standard deviation over seeds.");
+      "one nat less is a guess 2.7 times as likely. Per note they nearly compare across "
+      "tokenizers, "
+      "since the notes are the same, but remi rounds lengths that midilike says, remi_plus pays "
+      "for time signatures, and a tokenizer with more tokens per note sees less music at once; per "
+      "token they do not compare at all. Of the network that was best on a part of these pieces; "
+      "mean ± standard deviation over seeds.");
   page.table(tokenizers_table(results.variants));
 }
 
@@ -165,8 +171,10 @@ void continuations_section(Report& page, const fs::path& folder, const Results& 
       "The first bars of each song are given, and the network goes on; the measures are of both "
       "together. One piece of each seed.");
   page.table(table);
-  page.text("Below those of " + shown.first +
-            ", with sound in the first setting of each song; the others are in the runs' folders.");
+  page.text(
+      "Below those of " + shown.first +
+      ", with sound in the first setting of each song; those of the other variants are in the "
+      "folders of their first seed's runs.");
   std::string song;
   for (const Measured& m : shown.second[0]->prompts) {
     add_figure(page, folder, *shown.second[0], m.of + "-" + m.setting, m.of != song);
@@ -179,10 +187,11 @@ void continuations_section(Report& page, const fs::path& folder, const Results& 
 void music_section(Report& page, const fs::path& folder, const Results& results, const Ways& ways,
                    const Variant& shown) {
   page.section("Music");
-  page.text("The first piece of each variant's nearest setting, and of " + shown.first +
-            " also as the report generates (default) and as the network itself would have it "
-            "(plain). Time goes to the right, pitch upwards; all other pieces are the .mid files "
-            "in the runs' folders.");
+  page.text(
+      "The first piece of each variant's nearest setting, and of " + shown.first +
+      " also as the report generates (default) and as the network itself would have it "
+      "(plain). Time goes to the right, pitch upwards; the first pieces of the other settings "
+      "are the .mid files in the folders of the first seed's runs.");
   for (const Variant& v : results.variants) {
     Ways own;
     std::ranges::copy_if(ways, std::back_inserter(own),

@@ -6,6 +6,7 @@
 #include "engine/run/console.h"
 #include "eval/text.h"
 #include "models/music_files.h"
+#include "models/music_gpt/bars.h"
 #include "models/music_gpt/prompts.h"
 
 namespace etude::music_gpt {
@@ -59,8 +60,8 @@ void write_samples(Trainer& trainer, const SampleConfig& config, std::uint64_t s
           seconds = seconds_before + seconds_since(begin);
           progress.update(i, std::to_string(length) + " tokens, " + speed());
         });
-    write_piece(folder, "piece-" + std::to_string(i + 1), trainer.tokenizer().decode(ids),
-                config.bars);
+    write_piece(folder, "piece-" + std::to_string(i + 1),
+                bars_of(trainer.tokenizer().decode(ids), 0, config.bars), config.bars);
   }
   progress.update(config.count, speed());
   note(std::to_string(config.count) + " x " + std::to_string(config.bars) + " bars, " +

@@ -136,8 +136,8 @@ Table tokenizers_table(const std::vector<Variant>& variants) {
 }
 
 Table training_table(const std::vector<Variant>& variants) {
-  Table t{{"", "seeds", "layers", "heads", "width", "context", "", "parameters", "steps", "tokens",
-           "passes", "seconds"},
+  Table t{{"", "seeds", "layers", "heads", "width", "context", "numbers", "parameters", "steps",
+           "tokens", "passes", "seconds"},
           {}};
   for (const Variant& v : variants) {
     const auto of = [&](const char* key) { return of_results(v, key)[0]; };

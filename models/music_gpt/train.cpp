@@ -15,6 +15,7 @@ namespace etude::music_gpt {
 namespace {
 
 using miditok::Type;
+namespace fs = std::filesystem;
 
 // Streams of the run's seed.
 enum : std::uint64_t { kWeights = 1, kWindows, kDropout };
@@ -107,7 +108,7 @@ Trainer::Trainer(const Config& config, Device device)
              {.generator = weights_, .device = device}),
       optimize_(model_, {.lr = config.lr, .weight_decay = config.weight_decay}) {}
 
-void Trainer::start_from_text() {
+void Trainer::start_from_weights() {
   load_hugging_face(model_, config_.start_from,
                     config_.token_rows == "reused" ? TokenRows::reused : TokenRows::fresh);
 }
@@ -187,7 +188,7 @@ namespace {
 /// The run as a TrainingJob: windows and evaluation around Trainer::step.
 class Run {
  public:
-  Run(const Config& config, const Music& music, std::filesystem::path folder, Device device)
+  Run(const Config& config, const Music& music, fs::path folder, Device device)
       : config_(config),
         music_(music),
         folder_(std::move(folder)),
@@ -198,7 +199,8 @@ class Run {
         random_(static_cast<std::uint64_t>(config.seed), kWindows),
         values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
         best_(folder_ / "best.safetensors", kModelName, config_.all()) {
-    if (config.start_from != "none") trainer_.start_from_text();
+    const bool resumes = fs::exists(folder_ / "last.safetensors");
+    if (config.start_from != "none" && !resumes) trainer_.start_from_weights();
   }
 
   TrainingJob job() {
@@ -266,7 +268,7 @@ class Run {
 
   Config config_;
   const Music& music_;
-  std::filesystem::path folder_;
+  fs::path folder_;
   Device device_;
   std::vector<std::int64_t> milestones_;
   Trainer trainer_;
@@ -279,13 +281,12 @@ class Run {
 
 }  // namespace
 
-void train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
-               Device device) {
+void train_run(const Config& config, const Music& music, const fs::path& folder, Device device) {
   Run run(config, music, folder, device);
   run_training(folder, run.job());
 }
 
-std::unique_ptr<Trainer> load_trainer(const std::filesystem::path& path, Device device) {
+std::unique_ptr<Trainer> load_trainer(const fs::path& path, Device device) {
   return load_network<Trainer, Config>(path, kModelName, device);
 }
 

@@ -17,11 +17,11 @@ struct Batch {
   Tensor ids, targets;
 };
 
-/// Windows of the training pieces. A window lies around a token, each equally often, moved so that
-/// it is within the token's piece; a piece shorter than a window counts as one. So all pieces are
-/// seen equally often for their length; of a long one the tokens near an end half as often as the
-/// others to one and a half times, and its beginning mostly at position 0.
-/// Transposed by config.pitch_shift where the tokenizer's pitches reach.
+/// Windows of the training pieces. One token of all is drawn, and the window is the context tokens
+/// around it, moved into its piece where they would pass an end. So a piece is seen as often as it
+/// is long (one shorter than a window, as if it were one), its first tokens mostly at position 0.
+/// Moved windows overlap: of tokens near an end some are seen half as often as those in the middle,
+/// some one and a half times. Transposed by config.pitch_shift where the tokenizer's pitches reach.
 class Windows {
  public:
   Windows(const Config& config, const MidiTokTokenizer& tokenizer,
@@ -46,11 +46,11 @@ class Trainer {
   Trainer(const Config& config, Device device);
 
   /// Begins with the weights of config.start_from; Error as load_hugging_face().
-  void start_from_text();
+  void start_from_weights();
 
   /// One update, of `batches`, from step number `step` (from 0) of config.iterations. Returns [2]
-  /// on the device: the mean cross entropy in nats per token, and the norm of the gradient before
-  /// it was clipped.
+  /// on the device: the mean over the batches of their cross entropies in nats per token, and the
+  /// norm of the gradient before it was clipped.
   Tensor step(std::span<const Batch> batches, std::int64_t step);
 
   void state(State& s);

@@ -154,8 +154,8 @@ TEST_SUITE("attention") {
     CHECK_FALSE(suits_with([](auto& x) { x.q.dtype = x.k.dtype = x.v.dtype = DType::f32; }));
   }
 
-  TEST_CASE("hopper: on a card it agrees with the double reference") {
-    if (!hopper_available()) return;
+  TEST_CASE("hopper: on a card it agrees with the double reference" *
+            doctest::skip(!hopper_available())) {
     // Then many heads and blocks at once, and rings that go round several times.
     for (const Layout layout : {Layout::dense, Layout::packed}) {
       for (const std::int64_t D : {64, 128}) {

@@ -234,7 +234,7 @@ TEST_SUITE("music_gpt_measure") {
       for (std::size_t i = 0; i < list.size(); ++i) {
         CHECK(list[i].name == names[i]);
         CHECK(tokenizer->describe(list[i].ids[0]) == "BOS_None");
-        CHECK(tokenizer->bars(list[i].ids).back() == config.prompt_bars - 1);
+        CHECK(tokenizer->bars(list[i].ids).back() == config.prompt_bars);
         CHECK(tokenizer->num_notes(list[i].ids) == 4 * config.prompt_bars);
       }
     };

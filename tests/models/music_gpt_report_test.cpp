@@ -195,7 +195,7 @@ TEST_SUITE("music_gpt_report") {
     CHECK(contains(html,
                    "Nearest to the real music of pop1k7 is remi, plain. It differs by "
                    "+0.020 in H1, +0.020 in H4 and +0.020 in GS (Q = 32), means over 4 "
-                   "generated pieces of 2 seeds."));
+                   "generated pieces (2 more never came to their end) of 2 seeds."));
     CHECK(contains(html,
                    "differs from the same real music by -0.115 in H1, -0.017 in H4 and "
                    "+0.095 in GS (Q = 32)."));

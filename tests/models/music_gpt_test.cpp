@@ -246,14 +246,13 @@ TEST_SUITE("music_gpt") {
     CHECK(*std::min_element(piece.begin() + 1, piece.end()) >= 4);
     CHECK(generated(four, 1) == piece);
     CHECK(generated(four, 2) != piece);
-    const Ids prompt = first_bars(*tokenizer, piece, 2);
-    CHECK(tokenizer->bars(prompt).back() == 1);
+    const Ids prompt = with_full_bars(*tokenizer, first_bars(*tokenizer, piece, 2), 2);
     GenerateOptions on = four;
     on.prompt = prompt;
     const Ids longer = generated(on, 3);
     CHECK(tokenizer->bars(longer).back() == 3);
     CHECK(std::equal(prompt.begin(), prompt.end(), longer.begin()));
-    CHECK(first_bars(*tokenizer, longer, 2) == prompt);
+    CHECK(first_bars(*tokenizer, longer, 2) == first_bars(*tokenizer, piece, 2));
     CHECK(longer != piece);
     on.bars = 2;
     CHECK_THROWS_WITH_AS(generated(on, 1),
@@ -267,7 +266,60 @@ TEST_SUITE("music_gpt") {
     CHECK_THROWS_AS(network.gpt.next_logits(random_ids({1, 1}, 29), none), Error);
     GenerateOptions short_bars = four;
     short_bars.most_tokens_per_bar = 2;
-    CHECK(contains(message_of([&] { generated(short_bars, 1); }), "most_tokens_per_bar"));
+    CHECK(contains(message_of([&] { generated(short_bars, 1); }), "train it longer"));
+  }
+
+  TEST_CASE("of every tokenizer: so many full bars, and nothing new in the prompt's") {
+    midi::Score score;  // three bars of 4/4, a note of one and a half beats on each third
+    for (std::uint32_t i = 0; i < 9; ++i) {
+      score.notes.push_back({.tick = i * 640, .duration = 720, .pitch = 60});
+    }
+    score.division.ticks = 480;
+    score.end = 3 * 4 * 480;
+    score.track_names = {""};
+    for (const char* name : {"remi", "remi_plus", "midilike"}) {
+      CAPTURE(name);
+      std::vector<std::string> settings = {"use_programs=false"};
+      if (std::string(name) == "midilike") settings.emplace_back("max_duration=[12,0,4]");
+      const auto tokenizer = make_miditok(name, settings);
+      Network network({.vocabulary = tokenizer->vocabulary_size(),
+                       .context = 96,
+                       .layers = 1,
+                       .heads = 2,
+                       .width = 8});
+      const Ids ids = tokenizer->encode(score);
+      for (const std::int64_t bars : {2, 5}) {
+        const Ids prompt =
+            with_full_bars(*tokenizer, bars == 2 ? first_bars(*tokenizer, ids, 2) : ids, bars);
+        CHECK(tokenizer->bars(prompt).back() == bars);
+        CHECK(tokenizer->bars(std::span(prompt).first(prompt.size() - 1)).back() < bars);
+        Generator random(3, 1);
+        const Ids piece = generate(
+            network.gpt, *tokenizer,
+            {.bars = 7, .top_k = 0, .prompt = prompt, .most_tokens_per_bar = 5000}, random);
+        const bool bar_by_bar = tokenizer->layout() == miditok::Layout::remi;
+        CHECK(tokenizer->bars(piece).back() <= 6);  // time of MIDILike may pass several at once
+        if (bar_by_bar) CHECK(tokenizer->bars(piece).back() == 6);
+        const midi::Score music = tokenizer->decode(piece);
+        const midi::TimeMap time(music);
+        std::int64_t in_prompt = 0, last = 0;
+        for (const midi::Note& note : music.notes) {
+          in_prompt += note.tick < time.tick({.bar = bars, .beat = 0});
+          last = std::max(last, time.position(note.tick).bar);
+        }
+        CHECK(in_prompt == tokenizer->num_notes(prompt));
+        // Without any training, a Position may lie past the end of a short bar.
+        if (std::string(name) != "remi_plus") CHECK(last < 7);
+        for (std::size_t i = prompt.size(); i < piece.size(); ++i) {
+          const auto type = [&](std::size_t at) {
+            return tokenizer->vocabulary().token(piece[at]).type;
+          };
+          if (type(i) == miditok::Type::time_signature) {
+            CHECK(type(i - 1) == miditok::Type::bar);
+          }
+        }
+      }
+    }
   }
 }
 

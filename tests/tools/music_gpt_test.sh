@@ -55,11 +55,12 @@ cmp -s a/piece-1.mid b/piece-1.mid || fail "the same seed gave two pieces"
 run 0 "" "$ETUDE_BIN" tokenize a/piece-1.mid --tokenizer remi
 run 2 "temperature = -1 is not in" "${sample[@]}" --temperature -1
 run 2 "none.mid" "${sample[@]}" --prompt none.mid --prompt_bars 2
-run 2 "bars" "${sample[@]}" --prompt music/40.mid --prompt_bars 4
+run 2 "--bars 4: the prompt alone has 4" "${sample[@]}" --prompt music/40.mid --prompt_bars 4
 run 2 "etude data get pop1k7" "$ETUDE_BIN" train music_gpt --set data=pop1k7 --data none --out c
 run 2 "one piece alone" "$ETUDE_BIN" train music_gpt --set data=music/30.mid --out c
 run 2 "unknown variant waltz" "$ETUDE_BIN" reproduce music_gpt --set variants=waltz --out c
-run 2 "start_from" "$ETUDE_BIN" reproduce "${smoke[@]}" --set variants=remi_text --out c
+run 2 "set start_from to the folder" "$ETUDE_BIN" reproduce "${smoke[@]}" --set variants=remi_text --out c
+run 2 "none of the variants" "$ETUDE_BIN" reproduce "${smoke[@]}" --set start_from=music --out c
 run 2 "milestones" "$ETUDE_BIN" reproduce "${smoke[@]}" --set milestones=50,10 --out c
 [[ ! -e c ]] || fail "a failed start left a folder"
 

@@ -43,7 +43,20 @@ check() {
   echo "$model: bit-identical after $done_kills kills in $rounds starts"
 }
 
+# Music for the transformer: three pieces of a scale.
+mkdir -p "$work/music"
+for first in 30 40 50; do
+  ids="192"
+  for _ in {1..8}; do
+    for step in 0 2 4 5 7 9 11 12; do ids+=" $((first + step)) 224 $((first + step + 88))"; done
+  done
+  printf 'etude-ids performance carry_residual=false\n%s\n' "$ids" >"$work/ids"
+  "$ETUDE_BIN" detokenize "$work/ids" --out "$work/music/$first.mid" >/dev/null
+done
+
 checkpoints="last.safetensors best.safetensors log.jsonl"
 check drum_vae "${ETUDE_KILLS:-16}" "$checkpoints" --set epochs=16 --set checkpoint_every=20
 check font_gan "${ETUDE_KILLS:-4}" "$checkpoints coverage.json alphabet-0008.png" \
   --set epochs=8 --set checkpoint_every=2 --set eval_every=3
+check music_gpt "${ETUDE_KILLS:-4}" "$checkpoints at-50.safetensors" --set "data=$work/music" \
+  --set iterations=200 --set checkpoint_every=7 --set eval_every=10

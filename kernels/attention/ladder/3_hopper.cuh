@@ -236,14 +236,13 @@ struct HopperGroup {
 ///         lse: [heads, T]
 /// dtype   bf16, f32 sums; the exponentials are rounded to bf16 for the second product
 /// launch  a block per 128 queries of a head, block = 384; dynamic shared = Q and six tiles of K or
-///         V (113 or 225 KB), so one block to a processor; two mbarriers per tile, a named
-///         barrier per 128 keys
+///         V (113 or 225 KB); 168 registers for each of 384 threads leave a processor room for
+///         one block; two mbarriers per tile, a named barrier per 128 keys
 /// edges   T and S ragged: TMA fills with zeros, scores of -inf; D = kDim; what does not suit goes
 ///         to the mma rung (attention_hopper_suits)
 /// error   as the mma rung
-/// cost    4 heads T S D flops (half if causal, and 128 x 128 scores at the diagonal in full); k
-/// and
-///         v are loaded T / 128 times, from L2
+/// cost    4 heads T S D flops (half if causal, and 128 x 128 scores at the diagonal in full);
+///         k and v are loaded T / 128 times, from L2
 /// source  Shah et al., "FlashAttention-3", 2024, sections 3.1 (roles, turns: Alg. 1) and 3.2
 ///         (scores ahead: Alg. 2); PTX ISA 8.0, "wgmma", "cp.async.bulk.tensor"
 template <int kDim>
