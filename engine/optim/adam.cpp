@@ -80,6 +80,17 @@ Tensor Adam::clip_gradient(double max_norm) {
   return norm;
 }
 
+Adam::Moments Adam::moments() const {
+  Moments moments;
+  std::int64_t offset = 0;
+  for (const Tensor& p : parameters_) {
+    moments.first.push_back(window(m_, p.shape(), offset));
+    moments.second.push_back(window(v_, p.shape(), offset));
+    offset += p.numel();
+  }
+  return moments;
+}
+
 void Adam::state(State& s, const std::string& prefix) {
   s.tensor(prefix + ".m", m_);
   s.tensor(prefix + ".v", v_);

@@ -30,6 +30,12 @@ class Adam {
   void set_beta1(double beta1) { options_.beta1 = beta1; }
   double lr() const { return options_.lr; }
   std::int64_t steps() const { return steps_; }
+  const AdamOptions& options() const { return options_; }
+  /// The two moments of each parameter, in the module's order: views, which move with step().
+  struct Moments {
+    std::vector<Tensor> first, second;
+  };
+  Moments moments() const;
   /// Moments and step count; the parameters are the module's own state.
   void state(State& s, const std::string& prefix);
 

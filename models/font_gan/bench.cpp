@@ -5,7 +5,8 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
-#include "models/font_gan/train.h"
+#include "engine/optim/adam.h"
+#include "models/font_gan/gan.h"
 
 namespace etude::font_gan {
 namespace {
@@ -93,14 +94,20 @@ StepBench step_bench(const Config& config, Device device, const std::string& net
           "; they are reference, two_conv");
   auto gan = std::make_shared<Gan>(config, device);
   Generator random(1, 7);
-  const Tensor real =
-      uniform(random, {config.batch, 1, kPixels, kPixels}, -1, 1, DType::f32, device);
+  const std::int64_t images = config.batch * config.discriminator_updates();
+  const Tensor real = uniform(random, {images, 1, kPixels, kPixels}, -1, 1, DType::f32, device);
   Tensor letters;
-  if (config.conditional) letters = Tensor::zeros({config.batch, kLetters}, DType::f32, device);
+  if (config.conditional) letters = Tensor::zeros({images, kLetters}, DType::f32, device);
+  // Feature matching runs the discriminator once more, forward on real images. Of the other
+  // switches' arithmetic there is no count.
+  Config counted;
+  counted.feature_matching = config.feature_matching;
+  counted.conditional = config.conditional;
+  const bool known = counted.variant() == config.variant();
   return {.step = [gan, real, letters] { gan->step(real, letters); },
-          // Feature matching runs the discriminator once more, forward on real images.
-          .flops = batch *
-                   (step_flops(kConv3) + (config.feature_matching ? kConv1 + kConv2 + kConv3 : 0)),
+          .flops = known ? batch * (step_flops(kConv3) +
+                                    (config.feature_matching ? kConv1 + kConv2 + kConv3 : 0))
+                         : 0,
           .items = config.batch,
           .description = "font GAN, " + config.variant()};
 }

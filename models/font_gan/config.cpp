@@ -19,33 +19,101 @@ namespace {
 
 struct Switch {
   const char* name;
-  bool Config::*flag;
+  bool (*on)(const Config&);
+  void (*set)(Config&, bool);
 };
-constexpr Switch kSwitches[] = {{"feature_matching", &Config::feature_matching},
-                                {"conditional", &Config::conditional}};
+template <bool Config::*flag>
+constexpr Switch plain(const char* name) {
+  return {name, [](const Config& c) { return c.*flag; }, [](Config& c, bool on) { c.*flag = on; }};
+}
+template <bool gradient>
+constexpr Switch unrolling(const char* name) {
+  return {name, [](const Config& c) { return c.unrolled && c.unroll_gradient == gradient; },
+          [](Config& c, bool on) {
+            c.unrolled = on;
+            c.unroll_gradient = !on || gradient;
+          }};
+}
+constexpr Switch kSwitches[] = {
+    plain<&Config::feature_matching>("feature_matching"),
+    plain<&Config::conditional>("conditional"),
+    plain<&Config::minibatch_discrimination>("minibatch_discrimination"),
+    unrolling<true>("unrolled"),
+    unrolling<false>("unrolled_values"),
+    plain<&Config::packing>("packing"),
+    plain<&Config::r1_r2>("r1_r2"),
+    plain<&Config::wgan_gp>("wgan_gp"),
+    plain<&Config::spectral_norm>("spectral_norm"),
+    {"residual", [](const Config& c) { return c.networks == "residual"; },
+     [](Config& c, bool on) { c.networks = on ? "residual" : "reference"; }},
+    plain<&Config::average>("average"),
+    plain<&Config::augment>("augment"),
+};
+constexpr const char* kBest = "best";
+const std::vector<std::string> kBestParts = {"residual", "r1_r2", "average", "augment"};
+
+bool is_best_part(const std::string& name) {
+  return std::find(kBestParts.begin(), kBestParts.end(), name) != kBestParts.end();
+}
+
+const Switch& find_switch(const std::string& name) {
+  std::string known = "vanilla";
+  for (const Switch& s : kSwitches) {
+    if (name == s.name) return s;
+    known += std::string(", ") + s.name;
+  }
+  fail("variants: unknown variant ", name, "; they are ", known, ", ", kBest, ", joined by +");
+}
+
+struct Exclusion {
+  const char *a, *b, *why;
+};
+constexpr const char* kOneLoss = "each sets the generator's loss";
+constexpr const char* kByItself =
+    "a gradient penalty takes each image by itself, minibatch discrimination compares them";
+constexpr Exclusion kExclusions[] = {
+    {"feature_matching", "r1_r2", kOneLoss},
+    {"feature_matching", "wgan_gp", kOneLoss},
+    {"r1_r2", "wgan_gp", kOneLoss},
+    {"minibatch_discrimination", "r1_r2", kByItself},
+    {"minibatch_discrimination", "wgan_gp", kByItself},
+    {"spectral_norm", "residual", "residual branches begin at zero, which has no spectral norm"},
+};
 
 }  // namespace
 
 void Config::choose_variant(const std::string& variant) {
-  for (const Switch& s : kSwitches) this->*s.flag = false;
+  for (const Switch& s : kSwitches) s.set(*this, false);
   if (variant == "vanilla") return;
+  std::vector<std::string> chosen;
   for (const std::string& part : split(variant + "+", '+')) {
-    const Switch* found = nullptr;
-    std::string known = "vanilla";
-    for (const Switch& s : kSwitches) {
-      if (part == s.name) found = &s;
-      known += std::string(", ") + s.name;
+    if (part == kBest) {
+      chosen.insert(chosen.end(), kBestParts.begin(), kBestParts.end());
+    } else {
+      chosen.push_back(part);
     }
-    require(found != nullptr, "variants: unknown variant ", part, "; they are ", known,
-            ", joined by +");
-    this->*found->flag = true;
   }
+  for (const std::string& name : chosen) find_switch(name).set(*this, true);
+  for (const std::string& name : chosen) {
+    require(find_switch(name).on(*this), "variants: ", variant, ": ", name,
+            " and another of them exclude each other");
+  }
+  check();
+}
+
+void Config::check() const {
+  for (const Exclusion& e : kExclusions) {
+    require(!find_switch(e.a).on(*this) || !find_switch(e.b).on(*this), "font_gan: ", e.a, " and ",
+            e.b, " exclude each other (", e.why, "): leave one of them out");
+  }
+  require(!packing || batch % pack_size == 0, "font_gan: a batch of ", batch,
+          " images is no whole number of packs of ", pack_size, ": set batch to a multiple of it");
 }
 
 std::vector<std::string> Config::variant_list() const {
   std::vector<std::string> list;
   for (const std::string& name : split(variants + ",", ',')) {
-    Config config;
+    Config config = *this;
     config.choose_variant(name);
     const std::string spelling = config.variant();
     require(std::find(list.begin(), list.end(), spelling) == list.end(), "variants: ", spelling,
@@ -70,9 +138,13 @@ std::vector<std::int64_t> Config::image_epoch_list() const {
 }
 
 std::string Config::variant() const {
-  std::string name;
+  const bool best = std::all_of(kBestParts.begin(), kBestParts.end(), [&](const std::string& name) {
+    return find_switch(name).on(*this);
+  });
+  std::string name = best ? kBest : "";
   for (const Switch& s : kSwitches) {
-    if (this->*s.flag) name += (name.empty() ? "" : "+") + std::string(s.name);
+    if (!s.on(*this) || (best && is_best_part(s.name))) continue;
+    name += (name.empty() ? "" : "+") + std::string(s.name);
   }
   return name.empty() ? "vanilla" : name;
 }

@@ -20,6 +20,24 @@ struct Config {
   bool feature_matching = false;
   double adversarial_weight = 0;
   bool conditional = false;
+  bool minibatch_discrimination = false;
+  bool unrolled = false;
+  std::int64_t unroll_steps = 5;
+  bool unroll_gradient = true;
+  bool packing = false;
+  std::int64_t pack_size = 2;
+  bool r1_r2 = false;
+  double gamma = 0.5;
+  bool wgan_gp = false;
+  std::int64_t critic_steps = 5;
+  double gradient_penalty = 10;
+  bool spectral_norm = false;
+
+  std::string networks = "reference";
+  std::int64_t width = 32;
+  bool average = false;
+  double average_decay = 0.999;
+  bool augment = false;
 
   std::int64_t eval_every = 10;
   std::int64_t eval_samples = 1000;
@@ -41,13 +59,14 @@ struct Config {
     f("train_images", &train_images, "train only on so many of them, the classifier too (0: all)",
       0);
     f("lr", &lr, "learning rate of both networks", 0);
-    f("beta1", &beta1, "of Adam", 0, 1);
+    f("beta1", &beta1, "of Adam; with r1_r2 and wgan_gp it is 0, as in their papers", 0, 1);
     f("beta2", &beta2, "of Adam", 0, 1);
     f("feature_matching", &feature_matching,
       "the generator matches mean discriminator features (Salimans et al. 2016, section 3.1)");
     f("adversarial_weight", &adversarial_weight,
       "weight of the adversarial loss beside feature matching (0: none)", 0);
     f("conditional", &conditional, "both networks are given the letter");
+    stabilisers(f);
     f("eval_every", &eval_every, "epochs between evaluations", 1);
     f("eval_samples", &eval_samples, "samples per evaluation", 26);
     f("final_samples", &final_samples, "samples for the final table", 26);
@@ -61,13 +80,40 @@ struct Config {
     f("num_seeds", &num_seeds, "reproduce: runs of each variant", 1);
   }
 
+  void stabilisers(Fields& f) {
+    f("minibatch_discrimination", &minibatch_discrimination,
+      "the discriminator sees how near the samples of a batch are (Salimans et al. 2016, 3.2)");
+    f("unrolled", &unrolled,
+      "the generator plays against the discriminator of unroll_steps later (Metz et al. 2017)");
+    f("unroll_steps", &unroll_steps, "updates of the discriminator ahead", 1, 100);
+    f("unroll_gradient", &unroll_gradient,
+      "whether the generator's gradient flows through those updates");
+    f("packing", &packing, "the discriminator judges pack_size images at once (Lin et al. 2018)");
+    f("pack_size", &pack_size, "images per input of the discriminator", 2, 4);
+    f("r1_r2", &r1_r2, "relativistic loss with gradient penalties (Huang et al. 2024, R3GAN)");
+    f("gamma", &gamma, "of the penalties: gamma / 2 times the squared gradient norms", 0);
+    f("wgan_gp", &wgan_gp, "Wasserstein loss with gradient penalty (Gulrajani et al. 2017)");
+    f("critic_steps", &critic_steps, "wgan_gp: critic updates per generator update", 1, 100);
+    f("gradient_penalty", &gradient_penalty, "wgan_gp: weight of the penalty", 0);
+    f("spectral_norm", &spectral_norm,
+      "the discriminator's weights have largest singular value 1 (Miyato et al. 2018)");
+    f.choice("networks", networks, "of the game", "reference|residual");
+    f("width", &width, "channels of the residual networks at 28 x 28", 1, 1024);
+    f("average", &average, "samples come from a moving average of the generator's weights");
+    f("average_decay", &average_decay, "of that average, per step", 0, 1);
+    f("augment", &augment,
+      "the discriminator sees shifted images with a hole (Zhao et al. 2020, DiffAugment)");
+  }
+
   Fields all() {
     Fields f;
     fields(f);
     return f;
   }
   /// Sets the switches that a variant's name lists: "vanilla" (none), "feature_matching",
-  /// "feature_matching+conditional", ... Error lists the switches.
+  /// "feature_matching+conditional", ... "unrolled_values" is unrolled without unroll_gradient,
+  /// "residual" the residual networks, "best" residual+r1_r2+average+augment. Error lists the
+  /// switches, or names two that exclude each other.
   void choose_variant(const std::string& variant);
   /// `variants`, each in the spelling of variant(). Error for an unknown, empty or repeated one.
   std::vector<std::string> variant_list() const;
@@ -75,6 +121,13 @@ struct Config {
   std::vector<std::int64_t> image_epoch_list() const;
   /// The name that choose_variant would take.
   std::string variant() const;
+  /// Error, with the remedy, for settings that exclude each other.
+  void check() const;
+
+  /// Discriminator updates, each with a batch of its own, per generator update.
+  std::int64_t discriminator_updates() const { return wgan_gp ? critic_steps : 1; }
+  /// Whether a bound on its gradient takes the place of the discriminator's batch norm and dropout.
+  bool bounded_discriminator() const { return r1_r2 || wgan_gp || spectral_norm; }
 };
 
 /// "a,b,c" -> {"a", "b", "c"}.

@@ -26,6 +26,7 @@ Config configured(const Options& options) {
 
 /// Lists are checked before any work begins.
 void check_lists(const Config& config) {
+  config.check();
   config.variant_list();
   config.image_epoch_list();
 }

@@ -1,8 +1,47 @@
 #include "models/font_gan/history.h"
 
-#include "models/font_gan/train.h"
+#include "models/font_gan/gan.h"
 
 namespace etude::font_gan {
+namespace {
+
+std::vector<std::int64_t> epochs_of(const History& history) {
+  std::vector<std::int64_t> epochs;
+  for (const auto& [epoch, scores] : history.evaluations) epochs.push_back(epoch);
+  return epochs;
+}
+
+std::vector<std::vector<bool>> covered_of(const History& history) {
+  std::vector<std::vector<bool>> covered;
+  for (const auto& [epoch, scores] : history.evaluations) covered.push_back(scores.covered());
+  return covered;
+}
+
+const char* name_of(ModeEvent::Kind kind) {
+  switch (kind) {
+    case ModeEvent::Kind::came:
+      return "came";
+    case ModeEvent::Kind::vanished:
+      return "vanished";
+    case ModeEvent::Kind::back:
+      break;
+  }
+  return "back";
+}
+
+}  // namespace
+
+std::optional<std::int64_t> History::onset() const {
+  std::vector<int> coverage;
+  for (const auto& [epoch, scores] : evaluations) coverage.push_back(scores.coverage);
+  return collapse_onset(epochs_of(*this), coverage);
+}
+
+std::vector<ModeEvent> History::events() const {
+  return mode_events(epochs_of(*this), covered_of(*this));
+}
+
+std::vector<double> History::survival() const { return mode_survival(covered_of(*this)); }
 
 History History::read(const std::filesystem::path& log) {
   History history;
@@ -52,7 +91,17 @@ Json History::to_json() const {
     entry["loss_ratio"] = means.loss_ratio();
     epochs_json.push_back(entry);
   }
-  return {{"evaluations", evaluations_json}, {"epochs", epochs_json}};
+  Json events_json = Json::array();
+  for (const ModeEvent& event : events()) {
+    events_json.push_back({{"epoch", event.epoch},
+                           {"letter", std::string(1, static_cast<char>('A' + event.mode))},
+                           {"event", name_of(event.kind)}});
+  }
+  return {{"evaluations", evaluations_json},
+          {"epochs", epochs_json},
+          {"collapse_onset", onset() ? Json(*onset()) : Json()},
+          {"events", events_json},
+          {"survival", survival()}};
 }
 
 }  // namespace etude::font_gan

@@ -1,6 +1,7 @@
 #include "models/font_gan/judge.h"
 
 #include <algorithm>
+#include <limits>
 #include <sstream>
 
 #include "engine/io/safetensors.h"
@@ -11,6 +12,7 @@
 #include "engine/optim/schedule.h"
 #include "engine/run/console.h"
 #include "engine/run/machine.h"
+#include "eval/birthday.h"
 #include "eval/metrics.h"
 #include "eval/precision_recall.h"
 
@@ -28,15 +30,34 @@ Tensor images_tensor(const std::vector<float>& images) {
                                kPixels, kPixels});
 }
 
+// JSON has no infinity.
+Json number_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
+double number_or_infinity(const Json& json) {
+  return json.is_null() ? std::numeric_limits<double>::infinity() : json.get<double>();
+}
+
 }  // namespace
 
 Json Scores::to_json() const {
-  return {{"samples", samples},     {"coverage_any", coverage_any},
-          {"coverage", coverage},   {"kl", kl},
-          {"top_share", top_share}, {"confident", confident},
-          {"precision", precision}, {"recall", recall},
-          {"missing", missing},     {"uncovered", uncovered},
-          {"histogram", histogram}};
+  Json json{{"samples", samples},     {"coverage_any", coverage_any},
+            {"coverage", coverage},   {"kl", kl},
+            {"top_share", top_share}, {"confident", confident},
+            {"precision", precision}, {"recall", recall},
+            {"missing", missing},     {"uncovered", uncovered},
+            {"histogram", histogram}};
+  if (confident_histogram.empty()) return json;  // of an older version
+  json["confident_histogram"] = confident_histogram;
+  json["support"] = number_or_null(support);
+  json["real_support"] = number_or_null(real_support);
+  return json;
+}
+
+std::vector<bool> Scores::covered() const {
+  std::vector<bool> covered(kLetters, true);
+  for (char letter : uncovered) {
+    if (letter != ' ') covered[letter - 'A'] = false;
+  }
+  return covered;
 }
 
 Scores Scores::from_json(const Json& json) {
@@ -52,6 +73,10 @@ Scores Scores::from_json(const Json& json) {
   s.missing = json.at("missing");
   s.uncovered = json.at("uncovered");
   s.histogram = json.at("histogram").get<std::vector<std::int64_t>>();
+  if (!json.contains("confident_histogram")) return s;
+  s.confident_histogram = json.at("confident_histogram").get<std::vector<std::int64_t>>();
+  s.support = number_or_infinity(json.at("support"));
+  s.real_support = number_or_infinity(json.at("real_support"));
   return s;
 }
 
@@ -188,6 +213,15 @@ Scores Judge::score(const Tensor& images) {
                        static_cast<int>(dims), kNeighbours);
   s.precision = pr.precision;
   s.recall = pr.recall;
+  s.confident_histogram.resize(kLetters);
+  for (std::size_t i = 0; i < seen.labels.size(); ++i) {
+    s.confident_histogram[seen.labels[i]] += seen.confidences[i] >= CoverageRule().confidence;
+  }
+  const std::span real = std::span(real_features_).first(n);
+  const double distance = duplicate_distance(real, static_cast<int>(dims));
+  s.support =
+      birthday_support(std::span(seen.features).first(n), static_cast<int>(dims), distance).support;
+  s.real_support = birthday_support(real, static_cast<int>(dims), distance).support;
   return s;
 }
 

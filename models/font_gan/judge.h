@@ -1,6 +1,7 @@
 #pragma once
 // The letter classifier and what it says of generated samples.
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -28,6 +29,15 @@ struct Scores {
   std::string missing;                  // letters without a sample
   std::string uncovered;                // letters that `coverage` does not count
   std::vector<std::int64_t> histogram;  // [26]
+  /// [26], of the samples at confidence .9 or more. Empty in files of older versions.
+  std::vector<std::int64_t> confident_histogram;
+  /// Different samples there are, by the birthday paradox in the classifier's features, and the
+  /// same of as many real images (eval/birthday.h); infinite without duplicates. In files of older
+  /// versions NaN.
+  double support = NAN, real_support = NAN;
+
+  /// Whether `coverage` counts each letter.
+  std::vector<bool> covered() const;
 
   Json to_json() const;
   static Scores from_json(const Json& json);

@@ -1,11 +1,7 @@
 #include "models/font_gan/train.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
-#include "engine/ops/elementwise.h"
-#include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
 #include "engine/run/console.h"
@@ -17,108 +13,9 @@
 namespace etude::font_gan {
 namespace {
 
-// Streams of the run's seed.
-enum : std::uint64_t { kWeights = 1, kLatents, kDropout, kFixedLatents, kSubset };
+constexpr std::uint64_t kSubset = 5;  // the stream of the run's seed that chooses images
 
 constexpr const char* kModelName = "font_gan";
-
-}  // namespace
-
-Gan::Gan(const Config& config, Device device)
-    : config_(config),
-      device_(device),
-      sample_seed_(static_cast<std::uint64_t>(config.seed)),
-      weights_(static_cast<std::uint64_t>(config.seed), kWeights),
-      latents_(static_cast<std::uint64_t>(config.seed), kLatents),
-      dropout_(static_cast<std::uint64_t>(config.seed), kDropout),
-      g_(config.conditional, {.generator = weights_, .device = device}),
-      d_(config.conditional, dropout_, {.generator = weights_, .device = device}),
-      optimize_g_(g_, {.lr = config.lr, .beta1 = config.beta1, .beta2 = config.beta2}),
-      optimize_d_(d_, {.lr = config.lr, .beta1 = config.beta1, .beta2 = config.beta2}) {}
-
-/// -log D(x) - log(1 - D(G(z))), means over the batch (Goodfellow et al. 2014, Algorithm 1).
-Tensor Gan::discriminator_loss(const Tensor& real, const Tensor& fake, const Tensor& letters,
-                               std::vector<Tensor>& values) {
-  const Tensor on_real = d_(real, letters);
-  const Tensor on_fake = d_(fake.detach(), letters);
-  const NoGrad no_grad;
-  values.push_back(mean(sigmoid(on_real)));
-  values.push_back(mean(sigmoid(on_fake)));
-  const GradMode recording(true);
-  return bce_with_logits(on_real, 1) + bce_with_logits(on_fake, 0);
-}
-
-/// -log D(G(z)), the non-saturating loss (Goodfellow et al. 2014, section 3), or
-/// |mean f(x) - mean f(G(z))|^2 with f the layer before the logit (Salimans et al. 2016, 3.1).
-Tensor Gan::generator_loss(const Tensor& real, const Tensor& fake, const Tensor& letters) {
-  const Tensor features = d_.features(fake);
-  if (!config_.feature_matching) return bce_with_logits(d_.logits(features, letters), 1);
-  Tensor target;
-  {
-    const NoGrad no_grad;
-    target = mean(d_.features(real), {0});
-  }
-  const Tensor matching = sum(square(mean(features, {0}) - target));
-  if (config_.adversarial_weight == 0) return matching;
-  return matching + bce_with_logits(d_.logits(features, letters), 1) * config_.adversarial_weight;
-}
-
-Tensor Gan::step(const Tensor& real, const Tensor& letters) {
-  const Tensor z = normal(latents_, {real.dim(0), kLatent}, 0, 1, DType::f32, device_);
-  const Tensor fake = g_(z, letters);
-
-  std::vector<Tensor> probabilities;
-  optimize_d_.zero_grad();
-  const Tensor d_loss = discriminator_loss(real, fake, letters, probabilities);
-  backward(d_loss);
-  const Tensor d_norm = optimize_d_.gradient_norm();
-  optimize_d_.step();
-
-  d_.set_requires_grad(false);
-  optimize_g_.zero_grad();
-  const Tensor g_loss = generator_loss(real, fake, letters);
-  backward(g_loss);
-  const Tensor g_norm = optimize_g_.gradient_norm();
-  optimize_g_.step();
-  d_.set_requires_grad(true);
-
-  const NoGrad no_grad;
-  const auto one = [](const Tensor& t) { return reshape(t, {1}); };
-  return concat(
-      {one(d_loss), one(g_loss), one(probabilities[0]), one(probabilities[1]), d_norm, g_norm}, 0);
-}
-
-Tensor Gan::samples(std::int64_t count) {
-  const NoGrad no_grad;
-  Generator fixed(sample_seed_, kFixedLatents);
-  g_.train(false);
-  std::vector<Tensor> parts;
-  constexpr std::int64_t kChunk = 500;
-  for (std::int64_t begin = 0; begin < count; begin += kChunk) {
-    const std::int64_t n = std::min(kChunk, count - begin);
-    const Tensor z = normal(fixed, {n, kLatent}, 0, 1, DType::f32, device_);
-    Tensor letters;
-    if (config_.conditional) {
-      std::vector<std::int32_t> turn(static_cast<std::size_t>(n));
-      for (std::int64_t i = 0; i < n; ++i) turn[i] = static_cast<std::int32_t>((begin + i) % 26);
-      letters = one_hot(Tensor::from(turn, {n}, device_), kLetters);
-    }
-    parts.push_back(g_(z, letters));
-  }
-  g_.train(true);
-  return concat(parts, 0);
-}
-
-void Gan::state(State& s) {
-  g_.state(s, "generator");
-  d_.state(s, "discriminator");
-  optimize_g_.state(s, "adam_g");
-  optimize_d_.state(s, "adam_d");
-  s.generator("latents", latents_);
-  s.generator("dropout", dropout_);
-}
-
-namespace {
 
 /// The run as a TrainingJob: batches, evaluation and pictures around Gan::step.
 class Run {
@@ -132,7 +29,8 @@ class Run {
         gan_(config, device),
         batches_(static_cast<std::uint64_t>(config.seed), training_images(config, data),
                  config.batch),
-        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}) {
+        values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
+        best_(folder / "best.safetensors", kModelName, config_.all()) {
     const auto n = static_cast<std::int64_t>(data.train_labels.size());
     images_ = Tensor::from(data.train_images, {n, 1, kPixels, kPixels});
     labels_ = Tensor::from(
@@ -161,7 +59,13 @@ class Run {
   }
 
   std::string step(std::int64_t step, JsonLog& log) {
-    const std::span batch = batches_.rows(step);
+    // More updates of the discriminator take more batches: an epoch counts the generator's.
+    const std::int64_t updates = config_.discriminator_updates();
+    std::vector<std::int64_t> batch;
+    for (std::int64_t i = 0; i < updates; ++i) {
+      const std::span rows = batches_.rows(step * updates + i);
+      batch.insert(batch.end(), rows.begin(), rows.end());
+    }
     const Tensor real = to_device(take_rows(images_, batch), device_);
     Tensor letters;
     if (config_.conditional) {
@@ -197,14 +101,10 @@ class Run {
     log.append(entry);
     scores_text_ = "  coverage " + std::to_string(scores.coverage) + "/26";
     // Coverage first, evenness decides among equals.
-    const double rank = scores.coverage - scores.kl / 10;
-    if (rank > best_rank_) {
-      best_rank_ = rank;
-      save_model(folder_ / "best.safetensors", kModelName, config_.all(), [&](State& s) {
-        s.number("epoch", epoch);
-        gan_.generator().state(s, "generator");
-      });
-    }
+    best_.offer(scores.kl / 10 - scores.coverage, [&](State& s) {
+      s.number("epoch", epoch);
+      gan_.sampler_state(s);
+    });
   }
 
   void draw(std::int64_t epoch) {
@@ -221,7 +121,7 @@ class Run {
   void state(State& s) {
     name_model(s, kModelName);
     gan_.state(s);
-    s.number("best_rank", best_rank_);
+    best_.state(s);
     s.text("scores", scores_text_);
   }
 
@@ -234,7 +134,7 @@ class Run {
   std::vector<std::int64_t> image_epochs_;
   EpochBatches batches_;
   StepValues values_;
-  double best_rank_ = -1;
+  BestNetwork best_;
   std::string scores_text_;
 };
 
@@ -252,7 +152,7 @@ LoadedGan load_gan(const std::filesystem::path& path, Device device) {
   const Checkpoint checkpoint = load_model(path, kModelName, loaded.config.all());
   loaded.gan = std::make_unique<Gan>(loaded.config, device);
   State s = State::restore(checkpoint, path.string());
-  loaded.gan->generator().state(s, "generator");
+  loaded.gan->sampler_state(s);
   return loaded;
 }
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "engine/ops/reduce.h"
 #include "engine/ops/softmax.h"
@@ -20,7 +21,7 @@ TEST_SUITE("font_gan") {
   TEST_CASE("the networks have the shapes and sizes of the reference design") {
     Generator random(1, 1), drops(1, 2);
     LetterGenerator g(false, {.generator = random});
-    Discriminator d(false, drops, {.generator = random});
+    Discriminator d({}, drops, {.generator = random});
     CHECK(g.num_parameters() == 100 * 6272 + 2 * 6272 + 128 * 64 * 16 + 2 * 64 + 64 * 16 + 1);
     CHECK(d.num_parameters() ==
           64 * 16 + 64 + 128 * 64 * 16 + 2 * 128 + 256 * 128 * 9 + 2 * 256 + 2304 + 1);
@@ -102,10 +103,75 @@ TEST_SUITE("font_gan") {
     CHECK(config.variant() == "feature_matching+conditional");
     config.choose_variant("vanilla");
     CHECK(config.variant() == "vanilla");
+    config.choose_variant("unrolled_values");
+    CHECK(config.unrolled);
+    CHECK_FALSE(config.unroll_gradient);
+    CHECK(config.variant() == "unrolled_values");
+    config.choose_variant("best+conditional");
+    CHECK((config.networks == "residual" && config.r1_r2 && config.average && config.augment));
+    CHECK_FALSE(config.unrolled);
+    CHECK(config.variant() == "best+conditional");
     CHECK_THROWS_WITH_AS(config.choose_variant("wgan"),
                          "variants: unknown variant wgan; they are vanilla, feature_matching, "
-                         "conditional, joined by +",
+                         "conditional, minibatch_discrimination, unrolled, unrolled_values, "
+                         "packing, r1_r2, wgan_gp, spectral_norm, residual, average, augment, "
+                         "best, joined by +",
                          Error);
+  }
+
+  TEST_CASE("switches that exclude each other are refused, with the remedy") {
+    Config config;
+    CHECK_THROWS_WITH_AS(config.choose_variant("feature_matching+wgan_gp"),
+                         "font_gan: feature_matching and wgan_gp exclude each other (each sets the "
+                         "generator's loss): leave one of them out",
+                         Error);
+    for (const char* variant :
+         {"feature_matching+r1_r2", "r1_r2+wgan_gp", "minibatch_discrimination+r1_r2",
+          "minibatch_discrimination+wgan_gp", "spectral_norm+residual", "best+wgan_gp",
+          "unrolled+unrolled_values"}) {
+      CAPTURE(std::string(variant));
+      CHECK_THROWS_AS(config.choose_variant(variant), Error);
+    }
+    config.choose_variant("packing");
+    config.batch = 63;
+    CHECK_THROWS_WITH_AS(config.check(),
+                         "font_gan: a batch of 63 images is no whole number of packs of 2: set "
+                         "batch to a multiple of it",
+                         Error);
+    CHECK_THROWS_AS(Gan(config, Device::cpu), Error);
+  }
+
+  TEST_CASE("scores survive the log, and a history tells what became of each letter") {
+    Scores s;
+    s.coverage = 24;
+    s.uncovered = "B Z";
+    s.histogram.assign(26, 4);
+    s.confident_histogram.assign(26, 1);
+    s.support = std::numeric_limits<double>::infinity();
+    s.real_support = 3.5;
+    const Json json = Json::parse(s.to_json().dump());
+    const Scores read = Scores::from_json(json);
+    CHECK(read.confident_histogram == s.confident_histogram);
+    CHECK(std::isinf(read.support));
+    CHECK(read.real_support == 3.5);
+    CHECK(read.covered()[0]);
+    CHECK_FALSE(read.covered()[1]);
+    CHECK_FALSE(read.covered()[25]);
+    Json older = json;
+    older.erase("confident_histogram");
+    CHECK(std::isnan(Scores::from_json(older).support));
+
+    Scores fewer = s;
+    fewer.coverage = 23;
+    fewer.uncovered = "A Z C";
+    const History history{.evaluations = {{10, s}, {20, fewer}}, .epochs = {}};
+    CHECK(history.onset() == 20);
+    CHECK(history.survival()[0] == 0.5);
+    CHECK(history.survival()[25] == 0);
+    const Json told = history.to_json();
+    CHECK(told.at("collapse_onset") == 20);
+    CHECK(told.at("events").size() == 24 + 3);
+    CHECK(told.at("events").at(25).dump() == R"({"epoch":20,"letter":"B","event":"came"})");
   }
 
   TEST_CASE("the step bench counts the arithmetic of its networks") {
