@@ -200,8 +200,6 @@ TEST_SUITE("matmul") {
                           {9, 40, 36, 33, shared, padded},
                           {0, 11, 13, 2100, column, row, 0.5, 2},
                           {0, 11, 13, 2100, row, column},
-                          {0, 1024, 130, 1030, column, row, 0.5, 2},  // rows a page apart
-                          {0, 130, 1024, 1030, row, row, 1, 1},
                           {70, 18, 18, 18}};
     for (const Case& x : cases) {
       for (const Backend& backend : backends()) {
@@ -209,6 +207,17 @@ TEST_SUITE("matmul") {
         const auto alone = with_threads(1, [&] { return expect_reference(backend, x); });
         const auto shared = with_threads(5, [&] { return expect_reference(backend, x); });
         if (backend.run == cpu::matmul_plain) CHECK_MESSAGE(shared == alone, backend.name);
+      }
+    }
+  }
+
+  TEST_CASE("the CPU's operands whose rows lie a page apart") {
+    using enum Layout;
+    for (const Case& x : {Case{0, 1024, 130, 1030, column, row, 0.5, 2},
+                          Case{0, 130, 1024, 1030, row, row, 1, 1}}) {
+      for (const Backend& backend : backends()) {
+        if (backend.run != cpu::matmul || backend.dtype != DType::f32) continue;
+        with_threads(5, [&] { return expect_reference(backend, x); });
       }
     }
   }
