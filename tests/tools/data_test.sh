@@ -4,24 +4,12 @@
 # ETUDE_BIN: the program.
 set -uo pipefail
 command -v python3 >/dev/null || { echo "skipped: there is no python3"; exit 77; }
-work=$(mktemp -d)
+source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 server=
 trap '[[ -z $server ]] || kill "$server" 2>/dev/null; rm -rf "$work"' EXIT
 real_mirror=${ETUDE_DATA_MIRROR-}
 unset ETUDE_DATA_MIRROR http_proxy HTTP_PROXY all_proxy ALL_PROXY
 export ETUDE_DATASETS=$work/sets
-failures=0
-fail() { echo "FAIL: $*"; sed 's/^/  /' "$work/err"; failures=$((failures + 1)); }
-
-# run STATUS TEXT COMMAND...: the exit code, and a text on standard error.
-run() {
-  local expected=$1 text=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" || status=$?
-  if [[ $status -ne $expected ]] || { [[ -n $text ]] && ! grep -qF -- "$text" "$work/err"; }; then
-    fail "exit $status, not '$text': $*"
-  fi
-}
 get() { run "$1" "$2" "$ETUDE_BIN" data get tiny --data "$work/data"; }
 # Nothing under the data folder but what is named.
 only() {
@@ -222,5 +210,4 @@ for name in $("$ETUDE_BIN" data list | grep -oE '^[a-z0-9_]+'); do
   [[ -e $real_mirror/$name.tar.xz ]] || { echo "skipped: no $name in ETUDE_DATA_MIRROR"; continue; }
   ETUDE_DATA_MIRROR=$real_mirror run 0 "$name: " "$ETUDE_BIN" data get "$name" --data "$work/real"
 done
-if ((failures)); then echo "$failures failures"; exit 1; fi
-echo "fetched from a mirror and from a server, resumed, verified; damage refused"
+finish "fetched from a mirror and from a server, resumed, verified; damage refused"

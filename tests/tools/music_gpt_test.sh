@@ -2,30 +2,12 @@
 # The music transformer from MIDI files to the page, on music of its own: reproduce, train and
 # resume, sample, eval, and what is wrong with their input. ETUDE_BIN: the program.
 set -uo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "FAIL: $*"; sed 's/^/  /' "$work/err"; failures=$((failures + 1)); }
-run() { # STATUS TEXT COMMAND...: the exit code, and a text on standard error
-  local expected=$1 text=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" || status=$?
-  [[ $status -eq $expected ]] || fail "exit $status, not $expected: $*"
-  [[ -z $text ]] || grep -qF -- "$text" "$work/err" || fail "not '$text': $*"
-}
+source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 cd "$work" || exit 1
 export OMP_NUM_THREADS=1
 
-# Three pieces, each a scale eight times: velocity, key down, wait, key up.
 mkdir music
-for first in 30 40 50; do
-  ids="192"
-  for _ in {1..8}; do
-    for step in 0 2 4 5 7 9 11 12; do ids+=" $((first + step)) 224 $((first + step + 88))"; done
-  done
-  printf 'etude-ids performance carry_residual=false\n%s\n' "$ids" >ids
-  run 0 "" "$ETUDE_BIN" detokenize ids --out "music/$first.mid"
-done
+for first in 30 40 50; do scale "$first" 8 "music/$first.mid"; done
 
 smoke=(music_gpt --preset smoke --set data=music)
 run 0 "" "$ETUDE_BIN" reproduce "${smoke[@]}" --out page
@@ -64,5 +46,4 @@ run 2 "none of the variants" "$ETUDE_BIN" reproduce "${smoke[@]}" --set start_fr
 run 2 "milestones" "$ETUDE_BIN" reproduce "${smoke[@]}" --set milestones=50,10 --out c
 [[ ! -e c ]] || fail "a failed start left a folder"
 
-if ((failures)); then echo "$failures failures"; exit 1; fi
-echo "from MIDI files to the page"
+finish "from MIDI files to the page"

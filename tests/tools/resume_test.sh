@@ -2,8 +2,7 @@
 # Training processes killed with SIGKILL at random moments and resumed end bit-identical to ones left
 # alone, and at no moment is a checkpoint unreadable. ETUDE_BIN: the program.
 set -euo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 export OMP_NUM_THREADS=1
 RANDOM=641
 
@@ -43,16 +42,8 @@ check() {
   echo "$model: bit-identical after $done_kills kills in $rounds starts"
 }
 
-# Music for the transformer: three pieces of a scale.
 mkdir -p "$work/music"
-for first in 30 40 50; do
-  ids="192"
-  for _ in {1..8}; do
-    for step in 0 2 4 5 7 9 11 12; do ids+=" $((first + step)) 224 $((first + step + 88))"; done
-  done
-  printf 'etude-ids performance carry_residual=false\n%s\n' "$ids" >"$work/ids"
-  "$ETUDE_BIN" detokenize "$work/ids" --out "$work/music/$first.mid" >/dev/null
-done
+for first in 30 40 50; do scale "$first" 8 "$work/music/$first.mid"; done
 
 checkpoints="last.safetensors best.safetensors log.jsonl"
 check drum_vae "${ETUDE_KILLS:-16}" "$checkpoints" --set epochs=16 --set checkpoint_every=20

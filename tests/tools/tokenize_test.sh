@@ -2,20 +2,7 @@
 # `etude tokenize` and `etude detokenize`: a round trip, and every wrong input answered by one line
 # that names file and place. ETUDE_BIN: the program.
 set -uo pipefail
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() { echo "FAIL: $*"; sed 's/^/  /' "$work/err"; failures=$((failures + 1)); }
-
-# run STATUS TEXT COMMAND...: the exit code, and a text on standard error, in one line if it is one of ours.
-run() {
-  local expected=$1 text=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" || status=$?
-  [[ $status -eq $expected ]] || fail "exit $status, not $expected: $*"
-  [[ -z $text ]] || grep -qF -- "$text" "$work/err" || fail "not '$text': $*"
-  [[ $status -ne 2 || $(grep -c '^etude: ' "$work/err") -eq 1 ]] || fail "not one line: $*"
-}
+source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 same() { cmp -s "$1" "$2" || { diff "$1" "$2" | head >"$work/err"; fail "$1 and $2 differ"; }; }
 tokenize=("$ETUDE_BIN" tokenize)
 detokenize=("$ETUDE_BIN" detokenize)
@@ -76,5 +63,4 @@ run 2 "bad.ids:3: 240 is no id; those of performance are whole numbers from 0 to
   "${detokenize[@]}" bad.ids --out a.mid
 run 2 "none/a.mid" "${detokenize[@]}" song.ids --out none/a.mid
 [[ ! -e a.mid ]] || fail "a.mid was written in spite of errors"
-if ((failures)); then echo "$failures failures"; exit 1; fi
-echo "ids and MIDI files turned into each other; wrong input answered by one line"
+finish "ids and MIDI files turned into each other; wrong input answered by one line"
