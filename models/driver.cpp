@@ -113,6 +113,25 @@ void save_model(const fs::path& path, const std::string& model, const Fields& fi
   save_safetensors(path, checkpoint);
 }
 
+void same_music(State& s, const std::string& hash, const std::string& data) {
+  std::string then = hash;
+  s.text("data_hash", then);
+  require(then == hash, "the music has changed since the run began (", data,
+          "): bring it back, or begin another run");
+}
+
+KeptResults::KeptResults(fs::path file) : file_(std::move(file)) {
+  if (fs::exists(file_)) all_ = read_json(file_);
+}
+
+const Json& KeptResults::entry(const Json::json_pointer& place, const std::function<Json()>& make) {
+  if (!all_.contains(place)) {
+    all_[place] = make();
+    if (!file_.empty()) write_json(file_, all_);
+  }
+  return all_[place];
+}
+
 void BestNetwork::offer(double loss, const std::function<void(State&)>& network) {
   if (!(loss < least_)) return;
   least_ = loss;

@@ -31,6 +31,20 @@ std::filesystem::path train_in_folder(
     const Options& options, const std::string& model, const std::string& run, const Fields& fields,
     const std::function<void(const std::filesystem::path&)>& train);
 
+/// `etude sample` of a model: write(network, settings, seed, folder) with --set's settings, the
+/// network of the checkpoint and a folder made for it. Returns the folder.
+template <class Settings, class Load, class Write>
+std::filesystem::path sample_in_folder(const Options& options, const std::string& model, Load load,
+                                       Write write) {
+  Settings settings;
+  for (const std::string& assignment : options.sets) settings.all().set(assignment, "etude sample");
+  const auto network = load(options.checkpoint, options.device);
+  const std::filesystem::path folder = output_folder(options, model, "sample");
+  make_folder(folder);
+  write(*network, settings, options.seed.value_or(1), folder);
+  return folder;
+}
+
 /// A folder for `reproduce`, new or, with the same settings, begun before; `work` does the runs
 /// that are missing. Ctrl-C as above. Returns the folder.
 std::filesystem::path reproduce_in_folder(
@@ -59,6 +73,25 @@ void name_model(State& s, const std::string& model);
 /// Writes what `state` visits, with the model's name and the settings. Error as save_safetensors().
 void save_model(const std::filesystem::path& path, const std::string& model, const Fields& fields,
                 const std::function<void(State&)>& state);
+
+/// Error if the music is not what it was when the run began: `hash` is of the one at hand, from the
+/// data set or folder `data`. A part of the run's state.
+void same_music(State& s, const std::string& hash, const std::string& data);
+
+/// Results that take long, entry by entry in a JSON file: what was interrupted goes on where it
+/// was.
+class KeptResults {
+ public:
+  /// Takes over what the file holds; without a file they are kept here alone.
+  explicit KeptResults(std::filesystem::path file = {});
+  /// The entry at `place`: made, and the file written, unless it is there.
+  const Json& entry(const Json::json_pointer& place, const std::function<Json()>& make);
+  const Json& all() const { return all_; }
+
+ private:
+  std::filesystem::path file_;
+  Json all_ = Json::object();
+};
 
 /// The network of a run that was best so far, as a file.
 class BestNetwork {

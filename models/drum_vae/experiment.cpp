@@ -98,13 +98,10 @@ class DrumVaeExperiment : public Experiment {
   std::vector<std::string> sample_options() const override { return SampleConfig().all().keys(); }
 
   fs::path sample(const Options& options) const override {
-    SampleConfig config;
-    for (const std::string& assignment : options.sets) config.all().set(assignment, "etude sample");
-    const std::unique_ptr<Vae> vae = load_vae(options.checkpoint, options.device);
-    const fs::path folder = output_folder(options, name(), "sample");
-    make_folder(folder);
-    write_samples(vae->model(), config, options.seed.value_or(1), folder);
-    return folder;
+    return sample_in_folder<SampleConfig>(options, name(), load_vae,
+                                          [](Vae& vae, const SampleConfig& config, auto... rest) {
+                                            write_samples(vae.model(), config, rest...);
+                                          });
   }
 
   fs::path eval(const Options& options) const override {

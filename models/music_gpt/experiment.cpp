@@ -24,14 +24,16 @@ Music load_and_note(const Config& config, const fs::path& data_dir) {
   return music;
 }
 
-Json measure_milestones(const Config& config, std::uint64_t seed, const fs::path& folder,
-                        Device device) {
-  Json milestones = Json::object();
+void measure_milestones(const Config& config, std::uint64_t seed, const fs::path& folder,
+                        Device device, KeptResults kept) {
+  const Json::json_pointer milestones("/milestones");
+  kept.entry(milestones, [] { return Json::object(); });
   for (const std::int64_t percent : config.milestone_list()) {
-    const auto then = load_trainer(folder / milestone_file(percent), device);
-    milestones[std::to_string(percent)] = measure_milestone(*then, seed);
+    kept.entry(milestones / std::to_string(percent), [&] {
+      const auto then = load_trainer(folder / milestone_file(percent), device);
+      return measure_milestone(*then, seed);
+    });
   }
-  return milestones;
 }
 
 /// Paths as they are from anywhere, since a run keeps them.
@@ -58,10 +60,10 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   }
   const std::unique_ptr<Trainer> best = load_trainer(folder / "best.safetensors", device);
   const auto draws = static_cast<std::uint64_t>(seed);
-  Json metrics = measure(*best, music, prompts(config, best->tokenizer(), music, data_dir), draws,
-                         figures ? folder : fs::path());
-  metrics["milestones"] = measure_milestones(config, draws, folder, device);
-  write_json(folder / "metrics.json", metrics);
+  const fs::path metrics = folder / "metrics.json";  // whole when result.json is there
+  measure(*best, music, prompts(config, best->tokenizer(), music, data_dir), draws,
+          figures ? folder : fs::path(), KeptResults(metrics));
+  measure_milestones(config, draws, folder, device, KeptResults(metrics));
   write_json(
       folder / "result.json",
       {{"variant", variant},
@@ -144,13 +146,7 @@ class MusicGptExperiment : public Experiment {
   std::vector<std::string> sample_options() const override { return SampleConfig().all().keys(); }
 
   fs::path sample(const Options& options) const override {
-    SampleConfig config;
-    for (const std::string& assignment : options.sets) config.all().set(assignment, "etude sample");
-    const std::unique_ptr<Trainer> trainer = load_trainer(options.checkpoint, options.device);
-    const fs::path folder = output_folder(options, name(), "sample");
-    make_folder(folder);
-    write_samples(*trainer, config, options.seed.value_or(1), folder);
-    return folder;
+    return sample_in_folder<SampleConfig>(options, name(), load_trainer, write_samples);
   }
 
   fs::path eval(const Options& options) const override {

@@ -221,33 +221,47 @@ class Generated {
 }  // namespace
 
 Json measure(Trainer& trainer, const Music& music, const std::vector<Prompt>& prompts,
-             std::uint64_t seed, const fs::path& figures) {
+             std::uint64_t seed, const fs::path& figures, KeptResults kept) {
   const Config& config = trainer.config();
-  const CrossEntropy held_out = cross_entropy_of(trainer, music.held_out);
-  Json result{{"held_out",
-               {{"tokens", held_out.tokens},
+  using Place = Json::json_pointer;
+  kept.entry(Place("/held_out"), [&] {
+    const CrossEntropy held_out = cross_entropy_of(trainer, music.held_out);
+    return Json{{"tokens", held_out.tokens},
                 {"notes", held_out.notes},
                 {"nats_per_token", held_out.per_token()},
-                {"nats_per_note", held_out.per_note()}}}};
+                {"nats_per_note", held_out.per_note()}};
+  });
   const std::vector<Setting> all = settings(config);
   std::vector<Setting> reported;
   std::ranges::copy_if(all, std::back_inserter(reported),
                        [](const Setting& s) { return find_setting(s.name).reported; });
-  Generated generated(trainer, seed, figures,
-                      config.pieces * std::ssize(all) + std::ssize(prompts) * std::ssize(reported));
-  for (const Setting& setting : all) {
-    result["settings"][setting.name] = generated.row(setting.options, config.pieces, kPieces,
-                                                     setting.name, setting.name == all[0].name);
+  const auto place = [](const Setting& s) { return Place("/settings") / s.name; };
+  const auto place_after = [](const Prompt& prompt, const Setting& s) {
+    return Place("/prompts") / prompt.name / s.name;
+  };
+  std::int64_t missing = 0;
+  for (const Setting& s : all) missing += kept.all().contains(place(s)) ? 0 : config.pieces;
+  for (const Prompt& prompt : prompts) {
+    for (const Setting& s : reported) missing += !kept.all().contains(place_after(prompt, s));
   }
-  result["prompts"] = Json::object();
+  Generated generated(trainer, seed, figures, missing);
+  for (const Setting& setting : all) {
+    kept.entry(place(setting), [&] {
+      return generated.row(setting.options, config.pieces, kPieces, setting.name,
+                           setting.name == all[0].name);
+    });
+  }
+  kept.entry(Place("/prompts"), [] { return Json::object(); });
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     for (Setting setting : reported) {
       setting.options.prompt = prompts[i].ids;
-      result["prompts"][prompts[i].name][setting.name] = generated.row(
-          setting.options, 1, kContinuations + i, prompts[i].name + "-" + setting.name);
+      kept.entry(place_after(prompts[i], setting), [&] {
+        return generated.row(setting.options, 1, kContinuations + i,
+                             prompts[i].name + "-" + setting.name);
+      });
     }
   }
-  return result;
+  return kept.all();
 }
 
 Json measure_milestone(Trainer& trainer, std::uint64_t seed) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "models/driver.h"
 #include "models/music_gpt/generate.h"
 #include "models/music_gpt/prompts.h"
 #include "models/music_gpt/train.h"
@@ -47,9 +48,10 @@ Json measure_real(const Config& config, const Music& music, std::uint64_t seed);
 /// it is not empty, go what can be heard and seen of it: of each setting's first piece SETTING.mid,
 /// .png (piano roll) and .wav, of each continuation SONG-SETTING.mid, .png and .wav, and of the
 /// first piece of the first setting SETTING-scape.png, the fitness scape plot of segments of up to
-/// 128 s, where there is sound.
+/// 128 s, where there is sound. What `kept` holds is taken from there, and its figures are not made.
 Json measure(Trainer& trainer, const Music& music, const std::vector<Prompt>& prompts,
-             std::uint64_t seed, const std::filesystem::path& figures = {});
+             std::uint64_t seed, const std::filesystem::path& figures = {},
+             KeptResults kept = KeptResults());
 
 /// measure()'s "settings" alone, of the settings "default" and "plain" if asked for: of a
 /// milestone.

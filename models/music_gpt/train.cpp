@@ -256,10 +256,7 @@ class Run {
 
   void state(State& s) {
     name_model(s, kModelName);
-    std::string hash = music_.hash;
-    s.text("data_hash", hash);
-    require(hash == music_.hash, "the music has changed since the run began (", music_.data,
-            "): bring it back, or begin another run");
+    same_music(s, music_.hash, music_.data);
     trainer_.state(s);
     s.generator("windows", random_);
     best_.state(s);

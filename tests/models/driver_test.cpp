@@ -34,3 +34,19 @@ TEST_CASE("driver: a model's file brings settings and state back; others are ref
   CHECK(contains(message_of([&] { load_model(path, "one", fields); }), "names no model"));
   std::filesystem::remove(path);
 }
+
+TEST_CASE("driver: results are kept one by one") {
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("etude_kept_" + std::to_string(getpid()));
+  const Json::json_pointer first("/rows/one"), second = Json::json_pointer("/rows") / "a/b";
+  const auto never = []() -> Json { throw Interrupted{""}; };
+  KeptResults kept(file);
+  CHECK(kept.entry(first, [] { return Json(1); }) == 1);
+  CHECK_THROWS_AS(kept.entry(second, never), Interrupted);
+  KeptResults after(file);
+  CHECK(after.entry(first, never) == 1);
+  CHECK(after.entry(second, [] { return Json(2); }) == 2);
+  CHECK(read_json(file) == Json{{"rows", {{"one", 1}, {"a/b", 2}}}});
+  std::filesystem::remove(file);
+  CHECK(KeptResults().entry(first, [] { return Json(3); }) == 3);
+}

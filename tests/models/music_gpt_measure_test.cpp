@@ -335,6 +335,18 @@ TEST_SUITE("music_gpt_measure") {
     for (int i = 0; i < 4; ++i)
       CHECK(continued.notes[i].pitch == music.held_out[0].score.notes[i].pitch);
 
+    // What was measured before an interruption is not measured again.
+    const fs::path kept = folder.path / "kept.json";
+    Json part = all;
+    part["settings"].erase("plain");
+    part["settings"]["default"]["notes"] = "kept";
+    part.erase("prompts");
+    write_json(kept, part);
+    Json expected = all;
+    expected["settings"]["default"]["notes"] = "kept";
+    CHECK(measure(trainer, music, songs, 3, {}, KeptResults(kept)) == expected);
+    CHECK(read_json(kept) == expected);
+
     // A piece depends on its number alone; a milestone is measured in the same way.
     config.pieces = 1;
     config.settings = "plain,nucleus,default";
