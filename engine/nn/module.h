@@ -66,20 +66,29 @@ class Module {
   bool training_ = true;
 };
 
-/// While one lives, the model drops no units and no gradients are recorded.
-class Inference {
+/// While one lives, the model is not in training mode.
+class Evaluation {
  public:
-  explicit Inference(Module& model) : model_(model), was_training_(model.training()) {
+  explicit Evaluation(Module& model) : model_(model), was_training_(model.training()) {
     model.train(false);
   }
-  Inference(const Inference&) = delete;
-  Inference& operator=(const Inference&) = delete;
-  ~Inference() { model_.train(was_training_); }
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+  ~Evaluation() { model_.train(was_training_); }
+
+ private:
+  Module& model_;
+  bool was_training_;
+};
+
+/// The same, and no gradients are recorded.
+class Inference {
+ public:
+  explicit Inference(Module& model) : evaluation_(model) {}
 
  private:
   NoGrad no_grad_;
-  Module& model_;
-  bool was_training_;
+  Evaluation evaluation_;
 };
 
 }  // namespace etude

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <system_error>
 
 #include "engine/io/atomic_file.h"
@@ -97,7 +98,7 @@ std::vector<Json> JsonLog::read(const fs::path& path) {
   return entries;
 }
 
-void run_training(const fs::path& folder, const TrainingJob& job) {
+double run_training(const fs::path& folder, const TrainingJob& job) {
   require(job.checkpoint_every > 0 && job.step && job.flush && job.state,
           "run_training: the job is incomplete");
   stop_requested();  // from here on Ctrl-C saves
@@ -113,13 +114,18 @@ void run_training(const fs::path& folder, const TrainingJob& job) {
     s.number("run.log_bytes", log_bytes);
     job.state(s);
   };
+  const fs::path clock = folder / "seconds.json";
+  double seconds_before = 0;
   if (fs::exists(last)) {
+    seconds_before = fs::exists(clock) ? read_json(clock).at("seconds").get<double>() : NAN;
     const Checkpoint checkpoint = load_safetensors(last);
     State s = State::restore(checkpoint, last.string());
     visit(s);
     s.finish();
   }
   JsonLog log(folder / "log.jsonl", log_bytes);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return seconds_before + seconds_since(begin); };
   const auto save = [&] {
     job.flush(log);
     log_bytes = log.flush();
@@ -128,6 +134,7 @@ void run_training(const fs::path& folder, const TrainingJob& job) {
     State s = State::collect(checkpoint);
     visit(s);
     save_safetensors(last, checkpoint);
+    if (!std::isnan(seconds_before)) write_json(clock, {{"step", step}, {"seconds", seconds()}});
   };
   Progress progress(job.label, job.num_steps, step);
   while (step < job.num_steps) {
@@ -138,6 +145,7 @@ void run_training(const fs::path& folder, const TrainingJob& job) {
     progress.update(step, status);
     if (stop && step < job.num_steps) throw Interrupted{folder.string()};
   }
+  return fs::exists(clock) ? read_json(clock).at("seconds").get<double>() : NAN;
 }
 
 }  // namespace etude

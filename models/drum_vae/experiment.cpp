@@ -59,10 +59,7 @@ void reproduce_run(Config config, const std::string& strategy, std::int64_t seed
   config.seed = seed;
   make_folder(folder);
   write_config(folder, config.all());
-  const bool resumed = fs::exists(folder / "last.safetensors");
-  const auto begin = std::chrono::steady_clock::now();
-  train_run(config, data.train, data.validation, folder, device);
-  const double train_seconds = seconds_since(begin);
+  const double train_seconds = train_run(config, data.train, data.validation, folder, device);
   const std::unique_ptr<Vae> best = load_vae(folder / "best.safetensors", device);
   const Json metrics = measure(best->model(), data, device);
   write_json(folder / "metrics.json", metrics);
@@ -72,7 +69,7 @@ void reproduce_run(Config config, const std::string& strategy, std::int64_t seed
   write_json(folder / "result.json", {{"strategy", strategy},
                                       {"seed", seed},
                                       {"epochs", config.epochs},
-                                      {"train_seconds", resumed ? Json() : Json(train_seconds)},
+                                      {"train_seconds", train_seconds},
                                       {"beta", config.beta},
                                       {"free_bits", config.free_bits},
                                       {"high_from", config.high_from},

@@ -257,10 +257,10 @@ class Run {
 
 }  // namespace
 
-void train_run(const Config& config, const Patterns& train, const Patterns& validation,
-               const std::filesystem::path& folder, Device device) {
+double train_run(const Config& config, const Patterns& train, const Patterns& validation,
+                 const std::filesystem::path& folder, Device device) {
   Run run(config, train, validation, folder, device);
-  run_training(folder, run.job());
+  return run_training(folder, run.job());
 }
 
 std::unique_ptr<Vae> load_vae(const std::filesystem::path& path, Device device) {

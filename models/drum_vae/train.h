@@ -63,9 +63,9 @@ Evaluation evaluate(DrumVae& model, const Tensor& x, int draws = 1);
 void learn_styles(DrumVae& model, const Patterns& patterns, Device device);
 
 /// Trains in `folder` (resuming what is there) and leaves log.jsonl, best.safetensors (least
-/// validation -ELBO) and last.safetensors.
-void train_run(const Config& config, const Patterns& train, const Patterns& validation,
-               const std::filesystem::path& folder, Device device);
+/// validation -ELBO) and last.safetensors. Returns the seconds, as run_training().
+double train_run(const Config& config, const Patterns& train, const Patterns& validation,
+                 const std::filesystem::path& folder, Device device);
 
 /// The network of a checkpoint file of this model. Error if the file is not one.
 std::unique_ptr<Vae> load_vae(const std::filesystem::path& checkpoint, Device device);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <sstream>
 
 #include "engine/error.h"
@@ -110,17 +111,25 @@ void Config::check() const {
           " images is no whole number of packs of ", pack_size, ": set batch to a multiple of it");
 }
 
-std::vector<std::string> Config::variant_list() const {
-  std::vector<std::string> list;
-  for (const std::string& name : split(variants + ",", ',')) {
-    Config config = *this;
-    config.choose_variant(name);
-    const std::string spelling = config.variant();
-    require(std::find(list.begin(), list.end(), spelling) == list.end(), "variants: ", spelling,
-            " is named twice");
-    list.push_back(spelling);
-  }
-  return list;
+Config::Variants Config::variant_lists() const {
+  const auto spelled = [&](const std::string& names, std::span<const std::string> taken) {
+    std::vector<std::string> list;
+    for (const std::string& name : split(names + ",", ',')) {
+      Config config = *this;
+      config.choose_variant(name);
+      const std::string spelling = config.variant();
+      require(std::ranges::find(list, spelling) == list.end() &&
+                  std::ranges::find(taken, spelling) == taken.end(),
+              "variants: ", spelling, " is named twice");
+      list.push_back(spelling);
+    }
+    return list;
+  };
+  Variants lists;
+  lists.main = spelled(variants, {});
+  if (!others.empty()) lists.others = spelled(others, lists.main);
+  if (!ee641_variants.empty()) lists.ee641 = spelled(ee641_variants, {});
+  return lists;
 }
 
 std::vector<std::int64_t> Config::image_epoch_list() const {

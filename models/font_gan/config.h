@@ -15,7 +15,7 @@ struct Config {
   std::int64_t epochs = 100;
   std::int64_t batch = 64;
   std::int64_t train_images = 0;
-  double lr = 2e-4, beta1 = 0.5, beta2 = 0.999;
+  double lr = 2e-4, residual_lr = 5e-4, beta1 = 0.5, beta2 = 0.999;
 
   bool feature_matching = false;
   double adversarial_weight = 0;
@@ -48,8 +48,11 @@ struct Config {
   std::int64_t classifier_epochs = 12;
   double classifier_target = 0.995;
 
-  std::string variants = "vanilla,feature_matching,conditional";
+  std::string variants = "vanilla,feature_matching,best";
   std::int64_t num_seeds = 5;
+  std::string others;
+  std::int64_t other_seeds = 2, other_epochs = 0;
+  std::string ee641_variants;
 
   void fields(Fields& f) {
     f.choice("data", data, "images", "typefaces|ee641");
@@ -58,7 +61,8 @@ struct Config {
     f("batch", &batch, "images per step", 2);
     f("train_images", &train_images, "train only on so many of them, the classifier too (0: all)",
       0);
-    f("lr", &lr, "learning rate of both networks", 0);
+    f("lr", &lr, "learning rate of both reference networks", 0);
+    f("residual_lr", &residual_lr, "learning rate of both residual networks", 0);
     f("beta1", &beta1, "of Adam; with r1_r2 and wgan_gp it is 0, as in their papers", 0, 1);
     f("beta2", &beta2, "of Adam", 0, 1);
     f("feature_matching", &feature_matching,
@@ -78,6 +82,11 @@ struct Config {
       0, 1);
     f("variants", &variants, "reproduce: runs to compare, switches joined by +");
     f("num_seeds", &num_seeds, "reproduce: runs of each variant", 1);
+    f("others", &others, "reproduce: further variants, of fewer runs");
+    f("other_seeds", &other_seeds, "reproduce: runs of each of the others", 1);
+    f("other_epochs", &other_epochs, "reproduce: epochs of the others (0: as many)", 0);
+    f("ee641_variants", &ee641_variants,
+      "reproduce: variants trained on the reports' own images too, where these are at hand");
   }
 
   void stabilisers(Fields& f) {
@@ -115,8 +124,12 @@ struct Config {
   /// "residual" the residual networks, "best" residual+r1_r2+average+augment. Error lists the
   /// switches, or names two that exclude each other.
   void choose_variant(const std::string& variant);
-  /// `variants`, each in the spelling of variant(). Error for an unknown, empty or repeated one.
-  std::vector<std::string> variant_list() const;
+  /// What `reproduce` compares, each in the spelling of variant().
+  struct Variants {
+    std::vector<std::string> main, others, ee641;
+  };
+  /// Error for an unknown or empty variant, one that is named twice, and none at all.
+  Variants variant_lists() const;
   /// `image_epochs`. Error for what is not a list of whole numbers.
   std::vector<std::int64_t> image_epoch_list() const;
   /// The name that choose_variant would take.

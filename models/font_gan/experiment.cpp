@@ -8,7 +8,9 @@
 #include "engine/run/console.h"
 #include "eval/png.h"
 #include "models/driver.h"
+#include "models/font_gan/analysis.h"
 #include "models/font_gan/bench.h"
+#include "models/font_gan/codes.h"
 #include "models/font_gan/report.h"
 #include "models/font_gan/train.h"
 
@@ -27,38 +29,87 @@ Config configured(const Options& options) {
 /// Lists are checked before any work begins.
 void check_lists(const Config& config) {
   config.check();
-  config.variant_list();
+  config.variant_lists();
   config.image_epoch_list();
 }
 
-FontData load_data(const Config& config, const fs::path& data_dir) {
+FontData load_data(const std::string& name, const fs::path& data_dir) {
   // Always the same images: a run's seed must not change what it is compared on.
-  FontData data = load_font_data(config.data, data_dir, 1);
+  FontData data = load_font_data(name, data_dir, 1);
   for (const std::string& text : data.notes) note(text);
   return data;
 }
 
-/// One run of a comparison, with its final scores in result.json.
-void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
-                   const FontData& data, Judge& judge, const fs::path& folder, Device device) {
+/// Images with those who judge what is made after them.
+struct Judged {
+  Judged(const Config& config, FontData images, const Options& options)
+      : data(std::move(images)),
+        judge(data, config, options.data_dir, options.device),
+        second(data, config, options.data_dir, options.device, kSecondJudgeSeed) {}
+
+  Json describe() {
+    return {{"data", data.name},
+            {"data_hash", data.hash},
+            {"data_defects", data.defects},
+            {"classifier_accuracy", judge.accuracy()},
+            {"second_accuracy", second.accuracy()},
+            {"confusion", judge.confusion()},
+            {"letters", letters_of(data, judge).to_json()}};
+  }
+
+  FontData data;
+  Judge judge, second;
+};
+
+/// The figures and measures of one run's last generator: result.json.
+void measure_run(const Config& config, Judged& on, double train_seconds, bool figures,
+                 const fs::path& folder) {
+  // The last generator, not the best: the question is what training leads to.
+  LoadedGan last = load_gan(folder / "last.safetensors", on.judge.device());
+  const Tensor samples = last.gan->samples(config.final_samples);
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  Json result{
+      {"variant", config.variant()},
+      {"seed", config.seed},
+      {"data", on.data.name},
+      {"epochs", config.epochs},
+      {"train_seconds", train_seconds},
+      {"scores", on.judge.score(samples).to_json()},
+      {"second", second_opinion(on.judge.judge(samples), on.second.judge(samples)).to_json()}};
+  if (figures) {
+    const Codes codes = find_codes(*last.gan, on.judge, seed);
+    write_interpolation(folder / "interpolation.png", *last.gan, codes, seed);
+    result["code_confidences"] = codes.confidence;
+    if (last.gan->conditional()) {
+      const StyleConsistency style =
+          style_consistency(*last.gan, on.data, seed, folder / "styles.png");
+      result["style"] = {{"share", style.share}, {"chance", style.chance}, {"judge", style.judge}};
+    }
+  }
+  write_json(folder / "result.json", result);
+}
+
+/// One run of a comparison, trained and measured.
+void reproduce_run(Config config, const std::string& variant, std::int64_t seed, bool figures,
+                   Judged& on, const fs::path& folder, Device device) {
   if (fs::exists(folder / "result.json")) return;
+  config.data = on.data.name;
   config.choose_variant(variant);
   config.seed = seed;
   make_folder(folder);
   write_config(folder, config.all());
-  const bool resumed = fs::exists(folder / "last.safetensors");
-  const auto begin = std::chrono::steady_clock::now();
-  train_run(config, data, judge, folder, device);
-  const double train_seconds = seconds_since(begin);
-  // The last generator, not the best: the question is what training leads to.
-  LoadedGan last = load_gan(folder / "last.safetensors", device);
-  const Scores scores = judge.score(last.gan->samples(config.final_samples));
-  Json result{{"variant", variant},
-              {"seed", seed},
-              {"epochs", config.epochs},
-              {"train_seconds", resumed ? Json() : Json(train_seconds)},
-              {"scores", scores.to_json()}};
-  write_json(folder / "result.json", result);
+  const double seconds = train_run(config, on.data, on.judge, folder, device);
+  measure_run(config, on, seconds, figures, folder);
+}
+
+/// The reports' own images, if they are at hand.
+std::optional<FontData> load_ee641(const fs::path& data_dir) {
+  try {
+    return load_data("ee641", data_dir);
+  } catch (const Error& error) {
+    note(std::string("ee641_variants: left out: ") + error.what());
+    return std::nullopt;
+  }
 }
 
 class FontGanExperiment : public Experiment {
@@ -72,7 +123,7 @@ class FontGanExperiment : public Experiment {
     Config config;
     configure_training(config.all(), options, name());
     check_lists(config);
-    const FontData data = load_data(config, options.data_dir);
+    const FontData data = load_data(config.data, options.data_dir);
     Judge judge(data, config, options.data_dir, options.device);
     return train_in_folder(
         options, name(), config.variant(), config.all(),
@@ -92,7 +143,7 @@ class FontGanExperiment : public Experiment {
 
   fs::path eval(const Options& options) const override {
     LoadedGan loaded = load_gan(options.checkpoint, options.device);
-    const FontData data = load_data(loaded.config, options.data_dir);
+    const FontData data = load_data(loaded.config.data, options.data_dir);
     Judge judge(data, loaded.config, options.data_dir, options.device);
     if (options.seed) loaded.gan->reseed_samples(*options.seed);
     const fs::path folder = output_folder(options, name(), "eval");
@@ -112,25 +163,40 @@ class FontGanExperiment : public Experiment {
     const auto begin = std::chrono::steady_clock::now();
     Config config = configured(options);
     check_lists(config);
-    const FontData data = load_data(config, options.data_dir);
-    std::optional<Judge> judge;
-    Json runs;
+    const Config::Variants lists = config.variant_lists();
+    FontData data = load_data(config.data, options.data_dir);
+    std::optional<FontData> ee641;
+    if (!lists.ee641.empty()) ee641 = load_ee641(options.data_dir);
+    Json runs = Json::array(), sets = Json::array();
     const fs::path folder =
         reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
-          judge.emplace(data, config, options.data_dir, options.device);
-          runs = run_variants(
-              all_runs, config.variant_list(), config.seed, config.num_seeds,
-              [&](const std::string& variant, std::int64_t seed, const fs::path& run) {
-                reproduce_run(config, variant, seed, data, *judge, run, options.device);
-              });
+          const auto run_all = [&](Judged& on, const std::vector<std::string>& variants,
+                                   const std::string& prefix, const Config& own,
+                                   std::int64_t seeds) {
+            const auto run = [&](const std::string& variant, std::int64_t seed,
+                                 const fs::path& run_folder) {
+              reproduce_run(own, variant, seed, seed == config.seed, on,
+                            run_folder.parent_path() / (prefix + run_folder.filename().string()),
+                            options.device);
+            };
+            for (const std::string run_name :
+                 run_variants(all_runs, variants, config.seed, seeds, run)) {
+              runs.push_back(prefix + run_name);
+            }
+          };
+          Judged on(config, std::move(data), options);
+          run_all(on, lists.main, "", config, config.num_seeds);
+          Config fewer = config;
+          if (config.other_epochs > 0) fewer.epochs = config.other_epochs;
+          run_all(on, lists.others, "", fewer, config.other_seeds);
+          sets.push_back(on.describe());
+          if (!ee641) return;
+          Judged reports(config, *std::move(ee641), options);
+          run_all(reports, lists.ee641, "ee641-", config, config.num_seeds);
+          sets.push_back(reports.describe());
         });
     Json summary = provenance(options, name(), config.all(), begin);
-    summary.update({{"data", data.name},
-                    {"data_hash", data.hash},
-                    {"data_defects", data.defects},
-                    {"classifier_accuracy", judge->accuracy()},
-                    {"confusion", judge->confusion()},
-                    {"runs", runs}});
+    summary.update({{"sets", sets}, {"runs", runs}});
     return write_report(folder, std::move(summary));
   }
 

@@ -25,7 +25,9 @@ const Config& checked(const Config& config) {
 
 AdamOptions adam_options(const Config& config) {
   const bool penalised = config.r1_r2 || config.wgan_gp;
-  return {.lr = config.lr, .beta1 = penalised ? 0 : config.beta1, .beta2 = config.beta2};
+  return {.lr = config.networks == "residual" ? config.residual_lr : config.lr,
+          .beta1 = penalised ? 0 : config.beta1,
+          .beta2 = config.beta2};
 }
 
 std::vector<Tensor> weights_of(const Module& network) {
@@ -164,8 +166,16 @@ void Gan::follow() {
   for (std::size_t i = 0; i < to.size(); ++i) to[i].second.copy_(from[i].second);
 }
 
+Tensor Gan::images(const Tensor& z, const Tensor& letters) {
+  const Evaluation evaluation(sampler());
+  sampler().set_requires_grad(false);
+  const Tensor images = sampler()(z, letters);
+  sampler().set_requires_grad(true);
+  return images;
+}
+
 Tensor Gan::samples(std::int64_t count) {
-  const Inference inference(sampler());
+  const NoGrad no_grad;
   Generator fixed(sample_seed_, kFixedLatents);
   std::vector<Tensor> parts;
   constexpr std::int64_t kChunk = 500;
@@ -178,7 +188,7 @@ Tensor Gan::samples(std::int64_t count) {
       for (std::int64_t i = 0; i < n; ++i) turn[i] = static_cast<std::int32_t>((begin + i) % 26);
       letters = one_hot(Tensor::from(turn, {n}, device_), kLetters);
     }
-    parts.push_back(sampler()(z, letters));
+    parts.push_back(images(z, letters));
   }
   return concat(parts, 0);
 }

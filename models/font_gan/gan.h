@@ -30,6 +30,11 @@ class Gan {
   /// [count, 1, 28, 28] from latents that depend only on the run's seed; a conditional network
   /// draws the letters A, B, ... in turn. With `average` the averaged generator makes them.
   Tensor samples(std::int64_t count);
+  /// What the sampling generator makes of latents [N, 100] and, in a conditional network, letters
+  /// [N, 26]. Gradients reach latents that ask for them, not the weights.
+  Tensor images(const Tensor& z, const Tensor& letters);
+  bool conditional() const { return config_.conditional; }
+  Device device() const { return device_; }
   /// Draws samples() from other latents than the run's own.
   void reseed_samples(std::uint64_t seed) { sample_seed_ = seed; }
 

@@ -19,8 +19,7 @@
 namespace etude::font_gan {
 namespace {
 
-constexpr std::uint64_t kSeed = 641;  // of the classifier: the judge is the same for every run
-constexpr int kRecipe = 1;            // changes with the network and its training
+constexpr int kRecipe = 1;  // changes with the network and its training
 constexpr std::int64_t kBatch = 64;
 constexpr std::int64_t kRealSamples = 2000;
 constexpr int kNeighbours = 3;
@@ -80,14 +79,41 @@ Scores Scores::from_json(const Json& json) {
   return s;
 }
 
+Json SecondOpinion::to_json() const {
+  return {
+      {"agreement", agreement},
+      {"agreement_confident", std::isnan(agreement_confident) ? Json() : Json(agreement_confident)},
+      {"coverage", coverage}};
+}
+
+SecondOpinion SecondOpinion::from_json(const Json& json) {
+  const Json& confident = json.at("agreement_confident");
+  return {.agreement = json.at("agreement"),
+          .agreement_confident = confident.is_null() ? NAN : confident.get<double>(),
+          .coverage = json.at("coverage")};
+}
+
+SecondOpinion second_opinion(const Judgement& first, const Judgement& second) {
+  double same = 0, sure = 0, same_sure = 0;
+  for (std::size_t i = 0; i < first.labels.size(); ++i) {
+    const bool agree = first.labels[i] == second.labels.at(i);
+    const bool confident = first.confidences[i] >= CoverageRule().confidence;
+    same += agree, sure += confident, same_sure += agree && confident;
+  }
+  return {.agreement = same / static_cast<double>(first.labels.size()),
+          .agreement_confident = same_sure / sure,
+          .coverage = coverage(second.labels, second.confidences, kLetters)};
+}
+
 Judge::Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
-             Device device)
-    : device_(device), weights_(kSeed, 0), dropout_(kSeed, 1) {
+             Device device, std::uint64_t seed)
+    : device_(device), seed_(seed), weights_(seed, 0), dropout_(seed, 1) {
   make_network();
   // Whatever its bits depend on is in the name, so that a run's do not depend on what ran before.
   std::ostringstream name;
-  name << "classifier-v" << kRecipe << "-" << data.hash << "-" << config.classifier_epochs << "-"
-       << config.train_images << "-" << name_of(device) << num_threads() << ".safetensors";
+  name << "classifier-v" << kRecipe << "-" << seed << "-" << data.hash << "-"
+       << config.classifier_epochs << "-" << config.train_images << "-" << name_of(device)
+       << num_threads() << ".safetensors";
   const std::filesystem::path file = data_dir / name.str();
   bool trained = false;
   if (std::filesystem::exists(file)) {
@@ -111,11 +137,12 @@ Judge::Judge(const FontData& data, const Config& config, const std::filesystem::
     save_safetensors(file, checkpoint);
   }
   network_->train(false);
+  network_->set_requires_grad(false);
   validate(data);
   require(accuracy_ >= config.classifier_target, "letter classifier: validation accuracy ",
           accuracy_, " is below classifier_target = ", config.classifier_target,
           "; raise classifier_epochs");
-  Generator choice(kSeed, 3);
+  Generator choice(kJudgeSeed, 3);
   std::vector<std::int64_t> rows =
       choice.permutation(static_cast<std::int64_t>(data.train_labels.size()));
   rows.resize(std::min<std::size_t>(rows.size(), kRealSamples));
@@ -123,8 +150,8 @@ Judge::Judge(const FontData& data, const Config& config, const std::filesystem::
 }
 
 void Judge::make_network() {
-  weights_ = Generator(kSeed, 0);
-  dropout_ = Generator(kSeed, 1);
+  weights_ = Generator(seed_, 0);
+  dropout_ = Generator(seed_, 1);
   network_ =
       std::make_unique<LetterClassifier>(dropout_, Init{.generator = weights_, .device = device_});
 }
@@ -135,7 +162,7 @@ void Judge::train(const FontData& data, const Config& config) {
       Tensor::from(std::vector<std::int32_t>(data.train_labels.begin(), data.train_labels.end()),
                    {static_cast<std::int64_t>(data.train_labels.size())});
   // The images lie letter by letter; a part of them is a fixed random choice.
-  std::vector<std::int64_t> subset = Generator(kSeed, 4).permutation(images.dim(0));
+  std::vector<std::int64_t> subset = Generator(seed_, 4).permutation(images.dim(0));
   if (config.train_images > 0) {
     subset.resize(std::min(subset.size(), static_cast<std::size_t>(config.train_images)));
   }
@@ -145,7 +172,7 @@ void Judge::train(const FontData& data, const Config& config) {
   const std::int64_t batches = n / kBatch;
   const std::int64_t steps = batches * config.classifier_epochs;
   Adam optimizer(*network_, {.lr = 2e-3, .weight_decay = 1e-2});
-  Generator order(kSeed, 2);
+  Generator order(seed_, 2);
   std::vector<std::int64_t> rows;
   Progress progress("letter classifier", steps);
   for (std::int64_t step = 0; step < steps; ++step) {
@@ -190,6 +217,10 @@ Judgement Judge::judge(const Tensor& images) {
     result.features.insert(result.features.end(), rows.begin(), rows.end());
   }
   return result;
+}
+
+Tensor Judge::loss(const Tensor& images, const Tensor& letters) {
+  return cross_entropy((*network_)(images), letters);
 }
 
 Scores Judge::score(const Tensor& images) {

@@ -43,17 +43,35 @@ struct Scores {
   static Scores from_json(const Json& json);
 };
 
+/// What a second judge, that shares nothing with the first but the images, says of its verdicts.
+struct SecondOpinion {
+  double agreement = 0;            // share of the samples to which both give the same letter
+  double agreement_confident = 0;  // the same of those of which the first is sure; NaN if of none
+  int coverage = 0;                // letters covered, by the second
+
+  Json to_json() const;
+  static SecondOpinion from_json(const Json& json);
+};
+SecondOpinion second_opinion(const Judgement& first, const Judgement& second);
+
+/// The classifier's seeds: of the judge, and of the one that checks it.
+inline constexpr std::uint64_t kJudgeSeed = 641, kSecondJudgeSeed = 642;
+
 /// A trained letter classifier with the real images that samples are compared with.
 class Judge {
  public:
   /// Takes the classifier for these images and settings from data_dir, or trains it there. Error if
   /// its validation accuracy is below config.classifier_target.
   Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
-        Device device);
+        Device device, std::uint64_t seed = kJudgeSeed);
 
   /// images: [N, 1, 28, 28] on any device.
   Judgement judge(const Tensor& images);
   Scores score(const Tensor& images);
+  /// Mean cross entropy, in nats, of the classifier's verdicts on images [N, 1, 28, 28] with
+  /// letters [N] (i32), on its device: what makes an image more of its letter.
+  Tensor loss(const Tensor& images, const Tensor& letters);
+  Device device() const { return device_; }
 
   double accuracy() const { return accuracy_; }
   /// [true, predicted] on the validation images.
@@ -66,6 +84,7 @@ class Judge {
   void validate(const FontData& data);
 
   Device device_;
+  std::uint64_t seed_;
   Generator weights_, dropout_;
   std::unique_ptr<LetterClassifier> network_;
   std::vector<float> real_features_;  // [M, 128] of training images, a fixed random choice

@@ -1,129 +1,19 @@
 #include "models/font_gan/report.h"
 
-#include <cmath>
+#include <algorithm>
 #include <map>
 
+#include "eval/metrics.h"
 #include "eval/plot.h"
-#include "models/font_gan/history.h"
-#include "models/font_gan/train.h"
+#include "models/font_gan/answers.h"
+#include "models/font_gan/gan.h"
+#include "models/font_gan/tables.h"
 #include "models/report_parts.h"
 
 namespace etude::font_gan {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What the reference reports give. Their letter "classifier" hashed pixel statistics (3.5 %
-/// accuracy on real images), so these numbers say nothing about coverage; they are what was
-/// reported.
-struct Reference {
-  const char* row;
-  const char* variant;
-  int coverage_any;
-  double top_share;  // NaN: not given
-  int samples;       // 0: not given
-};
-constexpr Reference kReferences[] = {
-    {"report 000, vanilla", "vanilla", 17, 0.410, 1000},
-    {"report 000, feature matching", "feature_matching", 20, 0.497, 1000},
-    {"report 001, vanilla", "vanilla", 13, NAN, 0},
-};
-
-struct RunResult {
-  std::string name, variant;
-  Scores scores;
-  double train_seconds = NAN;
-  std::int64_t epochs = 0;
-  History history;
-};
-
-/// One column of the table.
-struct Measure {
-  const char* title;
-  const char* key;
-  double (*value)(const Scores&);
-  int decimals;
-};
-constexpr Measure kMeasures[] = {
-    {"any", "coverage_any", [](const Scores& s) { return double(s.coverage_any); }, 0},
-    {"covered", "coverage", [](const Scores& s) { return double(s.coverage); }, 0},
-    {"KL", "kl", [](const Scores& s) { return s.kl; }, 3},
-    {"top share", "top_share", [](const Scores& s) { return s.top_share; }, 3},
-    {"confident", "confident", [](const Scores& s) { return s.confident; }, 3},
-    {"precision", "precision", [](const Scores& s) { return s.precision; }, 3},
-    {"recall", "recall", [](const Scores& s) { return s.recall; }, 3},
-};
-
-RunResult read_run(const fs::path& folder, const std::string& name) {
-  const fs::path file = folder / name / "result.json";
-  const Json result = read_json(file);
-  RunResult run;
-  run.name = name;
-  blame(file, [&] {
-    run.variant = result.at("variant");
-    run.scores = Scores::from_json(result.at("scores"));
-    run.epochs = result.at("epochs");
-    run.train_seconds = number_or_nan(result.at("train_seconds"));
-  });
-  run.history = History::read(folder / name / "log.jsonl");
-  return run;
-}
-
-std::vector<double> values_of(const std::vector<const RunResult*>& runs, const Measure& measure) {
-  std::vector<double> values;
-  for (const RunResult* run : runs) values.push_back(measure.value(run->scores));
-  return values;
-}
-
-Json table_json(const std::vector<RunResult>& runs) {
-  Json rows = Json::array();
-  for (const Reference& reference : kReferences) {
-    Json row{{"row", reference.row},
-             {"source", "reference"},
-             {"variant", reference.variant},
-             {"coverage_any", reference.coverage_any}};
-    if (reference.samples) row["samples"] = reference.samples;
-    if (!std::isnan(reference.top_share)) row["top_share"] = reference.top_share;
-    rows.push_back(row);
-  }
-  for (const auto& [variant, mine] : group_runs(runs, &RunResult::variant)) {
-    Json row{{"row", "ours, " + variant}, {"source", "ours"},
-             {"variant", variant},        {"seeds", mine.size()},
-             {"epochs", mine[0]->epochs}, {"samples", mine[0]->scores.samples}};
-    for (const Measure& measure : kMeasures) {
-      add_mean(row, measure.key, values_of(mine, measure));
-    }
-    row["uncovered"] = mine[0]->scores.uncovered;
-    rows.push_back(row);
-  }
-  return rows;
-}
-
-Table comparison_table(const std::vector<RunResult>& runs) {
-  Table table;
-  table.columns = {"run"};
-  for (const Measure& measure : kMeasures) table.columns.emplace_back(measure.title);
-  table.columns.insert(table.columns.end(), {"not covered", "samples", "seeds", "s"});
-  for (const Reference& reference : kReferences) {
-    std::vector<std::string> row{reference.row, std::to_string(reference.coverage_any), "", "",
-                                 number(reference.top_share, 3)};
-    row.resize(table.columns.size());
-    if (reference.samples) row[row.size() - 3] = std::to_string(reference.samples);
-    table.rows.push_back(row);
-  }
-  for (const auto& [variant, mine] : group_runs(runs, &RunResult::variant)) {
-    std::vector<std::string> row{"ours, " + variant};
-    for (const Measure& measure : kMeasures) {
-      row.push_back(mean_and_sd(values_of(mine, measure), measure.decimals));
-    }
-    row.push_back(mine[0]->scores.uncovered.empty() ? "none" : mine[0]->scores.uncovered);
-    row.push_back(std::to_string(mine[0]->scores.samples));
-    row.push_back(std::to_string(mine.size()));
-    row.push_back(number(mine[0]->train_seconds, 0));
-    table.rows.push_back(row);
-  }
-  return table;
-}
 
 std::vector<double> column(const History& history, std::size_t value) {
   std::vector<double> values;
@@ -145,36 +35,94 @@ std::vector<std::string> letters() {
   return names;
 }
 
-void coverage_figures(Report& page, const std::vector<RunResult>& runs) {
-  page.section("Coverage over training");
-  LinePlot strict{.title = "Letters covered",
-                  .x_label = "epoch",
-                  .y_label = "letters of 26",
-                  .series = {},
-                  .y_low = 0,
-                  .y_high = 26};
-  LinePlot confident{.title = "Samples at classifier confidence ≥ 0.9",
-                     .x_label = "epoch",
-                     .y_label = "share",
-                     .series = {},
-                     .y_low = 0,
-                     .y_high = 1};
-  for (const RunResult& run : runs) {
-    Series covered{.name = run.name, .x = {}, .y = {}, .sd = {}}, sure = covered;
-    for (const auto& [epoch, scores] : run.history.evaluations) {
-      covered.x.push_back(static_cast<double>(epoch));
-      covered.y.push_back(scores.coverage);
-      sure.y.push_back(scores.confident);
+/// Mean and deviation over the runs of a group, evaluation by evaluation as far as all went.
+Series mean_curve(const Groups::value_type& group, double (*value)(const Scores&)) {
+  Series series{.name = group.first, .x = {}, .y = {}, .sd = {}};
+  for (std::size_t i = 0;; ++i) {
+    std::vector<double> values;
+    for (const RunResult* run : group.second) {
+      if (i == run->history.evaluations.size()) return series;
+      values.push_back(value(run->history.evaluations[i].second));
     }
-    sure.x = covered.x;
-    strict.series.push_back(covered);
-    confident.series.push_back(sure);
+    const MeanSd m = mean_sd(values);
+    series.x.push_back(static_cast<double>(group.second[0]->history.evaluations[i].first));
+    series.y.push_back(m.mean);
+    series.sd.push_back(m.sd);
   }
-  page.figure(draw(strict),
-              "A letter is covered when at least 1 % of the samples show it with "
-              "classifier confidence at least 0.9.");
-  page.figure(draw(confident),
-              "How many samples the classifier is sure of: a measure of sharpness.");
+}
+
+/// The first kind against the others, few to a figure.
+void coverage_figures(Report& page, const Groups& groups) {
+  constexpr std::size_t kOthers = 4;
+  page.section("Coverage over training");
+  for (std::size_t begin = 1; begin == 1 || begin < groups.size(); begin += kOthers) {
+    LinePlot strict{.title = "Letters covered",
+                    .x_label = "epoch",
+                    .y_label = "letters of 26",
+                    .series = {},
+                    .y_low = 0,
+                    .y_high = 26};
+    LinePlot confident{.title = "Samples at classifier confidence ≥ 0.9",
+                       .x_label = "epoch",
+                       .y_label = "share",
+                       .series = {},
+                       .y_low = 0,
+                       .y_high = 1};
+    const auto add = [&](const Groups::value_type& group) {
+      strict.series.push_back(
+          mean_curve(group, [](const Scores& s) { return static_cast<double>(s.coverage); }));
+      confident.series.push_back(mean_curve(group, [](const Scores& s) { return s.confident; }));
+    };
+    add(groups[0]);
+    for (std::size_t i = begin; i < std::min(begin + kOthers, groups.size()); ++i) add(groups[i]);
+    page.figure(draw(strict),
+                "A letter is covered when at least 1 % of the samples show it with classifier "
+                "confidence at least 0.9. Shaded: standard deviation over the seeds.");
+    page.figure(draw(confident),
+                "How many samples the classifier is sure of: a measure of sharpness.");
+  }
+}
+
+/// Which letters there are when, and how many samples of each.
+void letter_figures(Report& page, const RunResult& run) {
+  const auto& evaluations = run.history.evaluations;
+  PresenceMap map{.title = "Mode-recovery map",
+                  .x_label = "epoch",
+                  .y_label = "letter",
+                  .column_labels = {},
+                  .row_labels = letters(),
+                  .levels = std::vector<int>(kLetters * evaluations.size()),
+                  .level_names = {"absent", "seldom or unsure", "covered"}};
+  HeatMap shares{.title = "Letters over training",
+                 .x_label = "epoch",
+                 .y_label = "letter",
+                 .column_labels = {},
+                 .row_labels = letters(),
+                 .values = std::vector<double>(kLetters * evaluations.size()),
+                 .value_label = "share of the samples that show it for sure",
+                 .low = 0};
+  for (std::size_t c = 0; c < evaluations.size(); ++c) {
+    const auto& [epoch, scores] = evaluations[c];
+    map.column_labels.push_back(std::to_string(epoch));
+    const std::vector<bool> covered = scores.covered();
+    for (int letter = 0; letter < kLetters; ++letter) {
+      const std::size_t cell = letter * evaluations.size() + c;
+      map.levels[cell] = covered[letter] ? 2 : scores.histogram[letter] > 0 ? 1 : 0;
+      shares.values[cell] = static_cast<double>(scores.confident_histogram.at(letter)) /
+                            static_cast<double>(scores.samples);
+    }
+  }
+  shares.column_labels = map.column_labels;
+  std::vector<std::string> lost;
+  for (const ModeEvent& event : run.history.events()) {
+    if (event.kind == ModeEvent::Kind::came) continue;
+    lost.push_back(std::string(1, static_cast<char>('A' + event.mode)) +
+                   (event.kind == ModeEvent::Kind::vanished ? " vanished at " : " was back at ") +
+                   std::to_string(event.epoch));
+  }
+  page.figure(draw(map), lost.empty() ? "No letter vanished once it was covered."
+                                      : "By epoch: " + joined(lost) + ".");
+  page.figure(draw(shares), "At confidence 0.9 or more; even would be 1/26 = 0.038.");
 }
 
 void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
@@ -192,6 +140,28 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
   };
   show("alphabet-", "For each letter the samples that the classifier is surest of");
   show("samples-", "Samples from the same latents, not selected");
+  if (!run.code_confidences.empty()) {
+    const auto found =
+        std::ranges::count_if(run.code_confidences, [](float c) { return c >= 0.9f; });
+    add_image(page, folder / run.name / "interpolation.png",
+              "First row: for each letter the code that optimisation found (" +
+                  std::to_string(found) +
+                  " of 26 at confidence 0.9 or more). Second: from A's code to Z's. Below: between "
+                  "random codes.",
+              true);
+  }
+  if (run.style) {
+    add_image(
+        page, folder / run.name / "styles.png",
+        "One code a row, with each letter. Of a code's letters " +
+            number(100 * run.style->share, 1) + " % are in its commonest face (" +
+            number(100 * run.style->chance, 1) +
+            " % if the letters' codes are shuffled); the face is that of the nearest training "
+            "image, which is right for " +
+            number(100 * run.style->judge, 1) + " % of the validation images.",
+        true);
+  }
+  letter_figures(page, run);
   const std::vector<double> epochs = epoch_numbers(run.history);
   const auto series = [&](const char* name, std::vector<double> y) {
     return Series{.name = name, .x = epochs, .y = std::move(y), .sd = {}};
@@ -240,43 +210,65 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
                   " samples after the last epoch.");
 }
 
+void data_and_judges(Report& page, const Json& set) {
+  page.section("Data and judges: " + set.at("data").get<std::string>());
+  page.text(data_description(set, set.at("data_defects")));
+  page.text("The letter classifier is right on " +
+            number(100 * set.at("classifier_accuracy").get<double>(), 2) +
+            " % of the validation images, the second one, trained from other weights in another "
+            "order, on " +
+            number(100 * set.at("second_accuracy").get<double>(), 2) +
+            " %. How often both agree about generated letters stands in the table of all runs.");
+  page.figure(draw(confusion_map("Confusion of the classifier on validation images",
+                                 set.at("confusion").get<std::vector<std::int64_t>>(), letters())),
+              "Rows: true letter, columns: the classifier's.");
+}
+
 Report page_of(const fs::path& folder, Json& summary) {
   const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
-  summary["table"] = table_json(runs);
+  const Groups groups = group_runs(runs, &RunResult::kind);
+  summary["table"] = comparison_json(groups);
 
-  Report page("Font GAN: " + summary.at("data").get<std::string>());
+  Report page("Font GAN: mode collapse");
   std::string text =
       "Capital letters by generative adversarial networks: " + std::to_string(runs.size()) +
-      " runs.";
-  for (const RunResult& run : runs) {
-    text += "\n\n" + run.name + " covers " + std::to_string(run.scores.coverage) +
-            " of 26 letters after " + std::to_string(run.epochs) + " epochs (" +
-            std::to_string(run.scores.coverage_any) + " have any sample).";
+      " runs of " + std::to_string(groups.size()) + " kinds.";
+  for (const auto& [kind, mine] : groups) {
+    std::vector<double> covered, sure;
+    for (const RunResult* run : mine) {
+      covered.push_back(run->scores.coverage);
+      sure.push_back(100 * run->scores.confident);
+    }
+    text += "\n\n" + kind + ": " + mean_and_sd(covered, 0) + " of 26 letters covered after " +
+            std::to_string(mine[0]->epochs) + " epochs, the classifier sure of " +
+            mean_and_sd(sure, 0) + " % of the samples.";
   }
   page.summary(text);
   page.section("Result");
   page.text(
       "any: letters of 26 with at least one sample, the coursework's measure. covered: letters "
-      "that at "
-      "least 1 % of the samples show at classifier confidence 0.9 or more. KL: of the histogram "
-      "of letters to the uniform one, nats. confident: share of samples at confidence 0.9 or "
-      "more. precision, recall: k-NN, k = 3, on classifier features.");
+      "that at least 1 % of the samples show at classifier confidence 0.9 or more. KL: of the "
+      "histogram of letters to the uniform one, nats. confident: share of samples at confidence "
+      "0.9 or more. precision, recall: k-NN, k = 3, on classifier features. s: seconds of "
+      "training. "
+      "Mean ± standard deviation over the seeds.");
   page.text(
       "The reports counted with a classifier that hashes pixel statistics, so their numbers are "
-      "those reported, not measures of coverage; ours is a trained network (below). Letters not "
-      "covered and seconds of training (s) are those of the first seed.");
-  page.table(comparison_table(runs));
-  coverage_figures(page, runs);
-  for (const RunResult& run : runs) run_figures(page, folder, run);
-  page.section("Data and judge");
-  page.text(data_description(summary, summary.at("data_defects")));
-  page.text("The letter classifier is right on " +
-            number(100 * summary.at("classifier_accuracy").get<double>(), 2) +
-            " % of the validation images.");
-  page.figure(
-      draw(confusion_map("Confusion of the classifier on validation images",
-                         summary.at("confusion").get<std::vector<std::int64_t>>(), letters())),
-      "Rows: true letter, columns: the classifier's.");
+      "those reported, not measures of coverage; ours is a trained network (below). What is "
+      "measured is the last generator of each run, not its best.");
+  page.table(comparison_table(groups));
+  const Json& set = summary.at("sets").at(0);
+  add_answers(page, groups, set.at("data"), Letters::from_json(set.at("letters")));
+  coverage_figures(page, groups);
+  page.section("All runs");
+  page.text(
+      "support: how many different samples there seem to be, by the birthday paradox, beside the "
+      "same for as many real images. classifiers agree: samples to which the second classifier, "
+      "trained independently, gives the same letter; where sure: of those that the first one is "
+      "sure of.");
+  page.table(runs_table(runs));
+  for (const auto& [kind, mine] : groups) run_figures(page, folder, *mine[0]);
+  for (const Json& each : summary.at("sets")) data_and_judges(page, each);
   return page;
 }
 

@@ -140,11 +140,12 @@ class Run {
 
 }  // namespace
 
-void train_run(const Config& config, const FontData& data, Judge& judge,
-               const std::filesystem::path& folder, Device device) {
+double train_run(const Config& config, const FontData& data, Judge& judge,
+                 const std::filesystem::path& folder, Device device) {
   Run run(config, data, judge, folder, device);
-  run_training(folder, run.job());
+  const double seconds = run_training(folder, run.job());
   write_json(folder / "coverage.json", History::read(folder / "log.jsonl").to_json());
+  return seconds;
 }
 
 LoadedGan load_gan(const std::filesystem::path& path, Device device) {

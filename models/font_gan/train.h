@@ -10,9 +10,10 @@
 namespace etude::font_gan {
 
 /// Trains in `folder` (resuming what is there) and leaves log.jsonl, coverage.json, the alphabets,
-/// best.safetensors and last.safetensors. Does nothing if the run is complete.
-void train_run(const Config& config, const FontData& data, Judge& judge,
-               const std::filesystem::path& folder, Device device);
+/// best.safetensors and last.safetensors. Does nothing if the run is complete. Returns the seconds,
+/// as run_training().
+double train_run(const Config& config, const FontData& data, Judge& judge,
+                 const std::filesystem::path& folder, Device device);
 
 /// The generator of a checkpoint file of this model, and the settings it was trained with. Error if
 /// the file is not one.

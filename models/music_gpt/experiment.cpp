@@ -51,13 +51,7 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   const Music music = load_music(config, data_dir);
   make_folder(folder);
   write_config(folder, config.all());
-  const bool resumed = fs::exists(folder / "last.safetensors");
-  const fs::path training = folder / "training.json";  // there once it has ended
-  const auto begin = std::chrono::steady_clock::now();
-  train_run(config, music, folder, device);
-  if (!fs::exists(training)) {
-    write_json(training, {{"seconds", resumed ? Json() : Json(seconds_since(begin))}});
-  }
+  const double train_seconds = train_run(config, music, folder, device);
   const std::unique_ptr<Trainer> best = load_trainer(folder / "best.safetensors", device);
   const auto draws = static_cast<std::uint64_t>(seed);
   const fs::path metrics = folder / "metrics.json";  // whole when result.json is there
@@ -85,7 +79,7 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
        {"width", config.width},
        {"context", config.context},
        {"compute", config.options(device).compute == DType::bf16 ? "bf16" : "f32"},
-       {"train_seconds", read_json(training).at("seconds")}});
+       {"train_seconds", train_seconds}});
 }
 
 void check_start(const Config& config) {

@@ -278,9 +278,9 @@ class Run {
 
 }  // namespace
 
-void train_run(const Config& config, const Music& music, const fs::path& folder, Device device) {
+double train_run(const Config& config, const Music& music, const fs::path& folder, Device device) {
   Run run(config, music, folder, device);
-  run_training(folder, run.job());
+  return run_training(folder, run.job());
 }
 
 std::unique_ptr<Trainer> load_trainer(const fs::path& path, Device device) {

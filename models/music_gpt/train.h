@@ -86,9 +86,9 @@ std::string milestone_file(std::int64_t percent);
 
 /// Trains in `folder` (resuming what is there) and leaves log.jsonl, last.safetensors, a
 /// milestone_file() for each of config.milestones, and best.safetensors: the network with the least
-/// cross entropy on the held-out pieces.
-void train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
-               Device device);
+/// cross entropy on the held-out pieces. Returns the seconds, as run_training().
+double train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
+                 Device device);
 
 /// The network of a checkpoint file of this model. Error if the file is not one.
 std::unique_ptr<Trainer> load_trainer(const std::filesystem::path& checkpoint, Device device);

@@ -51,10 +51,7 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   const Music music = load_music(config, data_dir);
   make_folder(folder);
   write_config(folder, config.all());
-  const bool resumed = fs::exists(folder / "last.safetensors");
-  const auto begin = std::chrono::steady_clock::now();
-  train_run(config, music, folder, device);
-  const double train_seconds = seconds_since(begin);
+  const double train_seconds = train_run(config, music, folder, device);
   const std::unique_ptr<Trainer> best = load_trainer(folder / "best.safetensors", device);
   write_json(folder / "metrics.json", measure(*best, music, static_cast<std::uint64_t>(seed)));
   if (figures) write_figures(*best, music, folder);
@@ -69,7 +66,7 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
                                       {"conditioning", config.conditioning},
                                       {"augmentation", config.augmentation},
                                       {"parameters", best->model().num_parameters()},
-                                      {"train_seconds", resumed ? Json() : Json(train_seconds)}});
+                                      {"train_seconds", train_seconds}});
 }
 
 /// Finds out what music "auto" is, and what is wrong with the settings and the data of any variant.

@@ -234,10 +234,10 @@ class Run {
 
 }  // namespace
 
-void train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
-               Device device) {
+double train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
+                 Device device) {
   Run run(config, music, folder, device);
-  run_training(folder, run.job());
+  return run_training(folder, run.job());
 }
 
 std::unique_ptr<Trainer> load_trainer(const std::filesystem::path& path, Device device) {

@@ -70,9 +70,9 @@ double bits_per_event(PerformanceLstm& model, const std::vector<Piece>& pieces,
 
 /// Trains in `folder` (resuming what is there) and leaves log.jsonl, last.safetensors, and
 /// best.safetensors: the network with the least bits per event on the held-out pieces, or, where
-/// there are none, the last.
-void train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
-               Device device);
+/// there are none, the last. Returns the seconds, as run_training().
+double train_run(const Config& config, const Music& music, const std::filesystem::path& folder,
+                 Device device);
 
 /// The network of a checkpoint file of this model. Error if the file is not one.
 std::unique_ptr<Trainer> load_trainer(const std::filesystem::path& checkpoint, Device device);

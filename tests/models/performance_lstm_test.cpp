@@ -297,8 +297,13 @@ TEST_SUITE("performance_lstm") {
     train_run(config, music, folder.path / "whole", Device::cpu);
     Config half = config;
     half.iterations = 4;
-    train_run(half, music, folder.path / "parts", Device::cpu);
-    train_run(config, music, folder.path / "parts", Device::cpu);
+    const double first = train_run(half, music, folder.path / "parts", Device::cpu);
+    CHECK(first > 0);
+    const double both = train_run(config, music, folder.path / "parts", Device::cpu);
+    CHECK(both > first);
+    CHECK(train_run(config, music, folder.path / "parts", Device::cpu) == both);  // it is complete
+    fs::remove(folder.path / "parts" / "seconds.json");
+    CHECK(std::isnan(train_run(config, music, folder.path / "parts", Device::cpu)));
     for (const char* file : {"best.safetensors", "last.safetensors", "log.jsonl"}) {
       CHECK(read_text_file(folder.path / "whole" / file) ==
             read_text_file(folder.path / "parts" / file));

@@ -1,0 +1,16 @@
+#pragma once
+// The coursework's four questions, answered from what the runs measured: which letters survive and
+// why, whether the cures help, when collapse sets in, and what it and they do to the samples.
+
+#include "eval/report.h"
+#include "models/font_gan/analysis.h"
+#include "models/font_gan/run_result.h"
+
+namespace etude::font_gan {
+
+/// Adds the section. `letters` are those of the images that the runs of `groups` on "typefaces", or
+/// else on the first one's, were trained on; runs on others are left out.
+void add_answers(Report& page, const Groups& groups, const std::string& data,
+                 const Letters& letters);
+
+}  // namespace etude::font_gan
