@@ -133,8 +133,8 @@ double run_training(const fs::path& folder, const TrainingJob& job) {
     checkpoint.info["config"] = job.config;
     State s = State::collect(checkpoint);
     visit(s);
+    if (!std::isnan(seconds_before)) write_json(clock, {{"seconds", seconds()}});
     save_safetensors(last, checkpoint);
-    if (!std::isnan(seconds_before)) write_json(clock, {{"step", step}, {"seconds", seconds()}});
   };
   Progress progress(job.label, job.num_steps, step);
   while (step < job.num_steps) {

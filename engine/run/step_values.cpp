@@ -30,8 +30,11 @@ void StepValues::flush(JsonLog& log) {
     Json entry{{"step", step}};
     for (std::size_t k = 0; k < names_.size(); ++k) {
       const float value = values[i * names_.size() + k];
-      require(std::isfinite(value), model_, ": ", names_[k], " is no longer finite at step ", step,
-              "; lower lr, or look for the cause with ETUDE_ANOMALY=1");
+      if (!std::isfinite(value)) {
+        throw Diverged(model_ + ": " + names_[k] + " is no longer finite at step " +
+                       std::to_string(step) +
+                       "; lower lr, or look for the cause with ETUDE_ANOMALY=1");
+      }
       entry[names_[k]] = value;
     }
     log.append(entry);

@@ -12,6 +12,11 @@
 
 namespace etude {
 
+/// Training that came to infinity or to what is no number: no repetition of it ends otherwise.
+struct Diverged : Error {
+  using Error::Error;
+};
+
 /// The values of each step (losses, norms), left on the device and read 50 steps at a time, so that
 /// the device never waits for the log.
 class StepValues {
@@ -21,7 +26,7 @@ class StepValues {
 
   /// values: [names] of step number `step` (from 0). Steps come in order.
   void add(std::int64_t step, const Tensor& values, JsonLog& log);
-  /// Appends what is held back as {"step": n, name: value, ...}, n from 1. Error if one is not
+  /// Appends what is held back as {"step": n, name: value, ...}, n from 1. Diverged if one is not
   /// finite.
   void flush(JsonLog& log);
   /// The values of the last step that was flushed; empty before the first.

@@ -17,11 +17,12 @@ double perimetric_complexity(std::span<const float> image, int height, int width
     return inside ? std::clamp(0.5 + static_cast<double>(image[y * width + x]) / 1.6, 0.0, 1.0) : 0;
   };
   double perimeter = 0, area = 0;
-  for (int y = -1; y <= height; ++y) {
-    for (int x = -1; x <= width; ++x) {
+  for (int y = -1; y < height; ++y) {
+    for (int x = -1; x < width; ++x) {
       area += ink(y, x);
-      // Central differences see every edge whole and no direction better than another.
-      perimeter += std::hypot(ink(y, x + 1) - ink(y, x - 1), ink(y + 1, x) - ink(y - 1, x)) / 2;
+      // The slope between four neighbours: a line of one pixel has two edges.
+      const double a = ink(y, x), b = ink(y, x + 1), c = ink(y + 1, x), d = ink(y + 1, x + 1);
+      perimeter += std::hypot(b + d - a - c, c + d - a - b) / 2;
     }
   }
   return area > 0 ? perimeter * perimeter / (4 * std::numbers::pi * area)
@@ -36,16 +37,17 @@ Letters letters_of(const FontData& data, Judge& judge) {
   constexpr int kImage = kPixels * kPixels;
   Letters letters{.complexity = std::vector<double>(kLetters), .distance = {}, .nearest = {}};
   std::vector<std::vector<double>> centre(kLetters, std::vector<double>(dim));
-  std::vector<double> count(kLetters), spread(kLetters);
+  std::vector<double> count(kLetters), inked(kLetters), spread(kLetters);
   for (std::int64_t i = 0; i < n; ++i) {
     const int letter = data.train_labels[i];
     ++count[letter];
-    letters.complexity[letter] += perimetric_complexity(
+    const double complexity = perimetric_complexity(
         std::span(data.train_images).subspan(i * kImage, kImage), kPixels, kPixels);
+    if (!std::isnan(complexity)) letters.complexity[letter] += complexity, ++inked[letter];
     for (int d = 0; d < dim; ++d) centre[letter][d] += features[i * dim + d];
   }
   for (int letter = 0; letter < kLetters; ++letter) {
-    letters.complexity[letter] /= count[letter];
+    letters.complexity[letter] /= std::max(1.0, inked[letter]);
     for (double& x : centre[letter]) x /= count[letter];
   }
   for (std::int64_t i = 0; i < n; ++i) {
@@ -60,7 +62,7 @@ Letters letters_of(const FontData& data, Judge& judge) {
       const double d = squared_distance(centre[letter].data(), centre[other].data(), dim);
       if (other != letter && d < least) least = d, nearest = static_cast<char>('A' + other);
     }
-    letters.distance.push_back(std::sqrt(least / spread[letter]));
+    letters.distance.push_back(std::sqrt(least / std::max(spread[letter], 1e-12)));
     letters.nearest += nearest;
   }
   return letters;

@@ -16,7 +16,7 @@ namespace etude::font_gan {
 double perimetric_complexity(std::span<const float> image, int height, int width);
 
 struct Letters {
-  std::vector<double> complexity;  // [26] perimetric, mean over the training images
+  std::vector<double> complexity;  // [26] perimetric, mean over the training images with ink
   /// [26] from a letter's mean features in the judge to the nearest other letter's, over the root
   /// mean square distance of its images from that mean.
   std::vector<double> distance;

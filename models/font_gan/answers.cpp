@@ -18,8 +18,10 @@ using Group = Groups::value_type;
 
 MeanSd over(const Group& group, const std::function<double(const RunResult&)>& value) {
   std::vector<double> values;
-  for (const RunResult* run : group.second) values.push_back(value(*run));
-  return mean_sd(values);
+  for (const RunResult* run : group.second) {
+    if (const double x = value(*run); !std::isnan(x)) values.push_back(x);
+  }
+  return values.empty() ? MeanSd{NAN, NAN} : mean_sd(values);
 }
 
 double covered(const RunResult& run) { return run.scores.coverage; }
@@ -45,7 +47,8 @@ std::string least_surviving(const std::vector<double>& survival, const Letters& 
   for (int i : order) {
     if (names.size() == count || survival[i] >= 1) break;
     names.push_back(std::string(1, static_cast<char>('A' + i)) + " (" +
-                    number(100 * survival[i], 0) + " %, nearest " + letters.nearest[i] + ")");
+                    (survival[i] > 0 ? number(100 * survival[i], 0) + " %" : "never covered") +
+                    ", nearest " + letters.nearest[i] + ")");
   }
   return names.empty() ? "every letter was covered at every evaluation after its first"
                        : joined(names);
@@ -71,7 +74,8 @@ void which_survive(Report& page, const Groups& groups, const Group& baseline,
   page.table(table);
   page.text(
       "A letter's survival is the share of the evaluations since it was first covered at which it "
-      "is covered, mean over the runs. Stroke complexity is perimeter² / (4π ink area); the "
+      "is covered, 0 if it never was, mean over the runs. Stroke complexity is perimeter² / (4π "
+      "ink area); the "
       "distance is that of the letters' mean features in the classifier, over a letter's own "
       "spread. Of 26 letters without any connection, one such correlation of twenty would be "
       "beyond ±" +
@@ -132,9 +136,11 @@ void when_does_it_begin(Report& page, const Groups& groups) {
   }
   page.table(table);
   page.text(
-      "Onset: the first evaluation after the last one at which coverage was the most so far. Near "
-      "the threshold of 1 % a letter comes and goes by the chance of the samples; how far coverage "
-      "falls stands in the table of all runs.");
+      "Onset: the first evaluation after the last one at which coverage was the most so far, or "
+      "one "
+      "letter less: near the threshold of 1 % a letter comes and goes by the chance of the "
+      "samples. "
+      "How far coverage falls stands in the table of all runs.");
 }
 
 void what_does_it_do(Report& page, const Groups& groups, const Group& baseline) {
@@ -169,7 +175,8 @@ void what_does_it_do(Report& page, const Groups& groups, const Group& baseline) 
       "confident: samples that the classifier is sure of. precision: samples among the real "
       "images, recall: real images among the samples, k-NN, k = 3.");
   if (!costs.empty()) {
-    page.text("Time of an epoch, in those of " + baseline.first + ": " + joined(costs) + ".");
+    page.text("Time of an epoch, its evaluations included, in those of " + baseline.first + ": " +
+              joined(costs) + ".");
   }
 }
 
@@ -180,8 +187,10 @@ void add_answers(Report& page, const Groups& groups, const std::string& data,
   Groups mine;
   std::ranges::copy_if(groups, std::back_inserter(mine),
                        [&](const Group& group) { return group.second[0]->data == data; });
-  const auto vanilla = std::ranges::find(mine, "vanilla", &Group::first);
-  const Group& baseline = vanilla == mine.end() ? mine.at(0) : *vanilla;
+  require(!mine.empty(), "font_gan: no runs on ", data);
+  const auto vanilla = std::ranges::find_if(
+      mine, [](const Group& group) { return group.second[0]->variant == "vanilla"; });
+  const Group& baseline = vanilla == mine.end() ? mine[0] : *vanilla;
   page.section("Four questions");
   which_survive(page, mine, baseline, letters);
   do_cures_help(page, mine, baseline);

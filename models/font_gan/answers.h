@@ -8,8 +8,8 @@
 
 namespace etude::font_gan {
 
-/// Adds the section. `letters` are those of the images that the runs of `groups` on "typefaces", or
-/// else on the first one's, were trained on; runs on others are left out.
+/// Adds the section, of the runs on the images `data`, whose letters `letters` are. The variants
+/// are compared with vanilla, or with the first where that is missing. Error: no runs on `data`.
 void add_answers(Report& page, const Groups& groups, const std::string& data,
                  const Letters& letters);
 

@@ -121,8 +121,8 @@ void write_interpolation(const std::filesystem::path& path, Gan& gan, const Code
   for (int way = 0; way < kRandomWays; ++way) {
     const Tensor from = normal(random, {kLatent}, 0, 1), to = normal(random, {kLatent}, 0, 1);
     rows.push_back(spherical_path(from, to, kLetters));
-    change(static_cast<std::int32_t>(random.below(kLetters)),
-           static_cast<std::int32_t>(random.below(kLetters)));
+    const auto first = static_cast<std::int32_t>(random.below(kLetters));
+    change(first, static_cast<std::int32_t>(random.below(kLetters)));
   }
   const Tensor z = to_device(concat(rows, 0), gan.device());
   const Tensor images = gan.images(z, given(gan, letters_tensor(letters, gan.device())));

@@ -21,8 +21,8 @@ struct Codes {
 /// given too. Deterministic in `seed`.
 Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed);
 
-/// [steps, 100] from a to b [100] on the sphere that random latents lie near: at equal angles, with
-/// lengths in between. For opposite ones, in a straight line.
+/// [steps, 100] from a to b [100] near the sphere that random latents lie near: turning, at equal
+/// angles if they are equally long. For opposite ones, in a straight line.
 /// Source: White, "Sampling generative networks", 2016, section 2.1.
 Tensor spherical_path(const Tensor& a, const Tensor& b, std::int64_t steps);
 

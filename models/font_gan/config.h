@@ -7,8 +7,8 @@
 
 namespace etude::font_gan {
 
-/// The settings of one run. Defaults are configs/full.toml: the reference reports' training, and
-/// 10,000 samples for the final table instead of their 1000.
+/// The settings of one run, by default the reference reports' training with 10,000 samples for the
+/// final table instead of their 1000; and what `reproduce` compares.
 struct Config {
   std::string data = "typefaces";
   std::int64_t seed = 1;

@@ -6,6 +6,7 @@
 
 #include "engine/ops/shape.h"
 #include "engine/run/console.h"
+#include "engine/run/step_values.h"
 #include "eval/png.h"
 #include "models/driver.h"
 #include "models/font_gan/analysis.h"
@@ -98,8 +99,31 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   config.seed = seed;
   make_folder(folder);
   write_config(folder, config.all());
-  const double seconds = train_run(config, on.data, on.judge, folder, device);
-  measure_run(config, on, seconds, figures, folder);
+  try {
+    const double seconds = train_run(config, on.data, on.judge, folder, device);
+    measure_run(config, on, seconds, figures, folder);
+  } catch (const Diverged& error) {  // is a result too, and no reason to lose the other runs
+    note(error.what());
+    write_json(folder / "result.json", {{"variant", variant},
+                                        {"seed", seed},
+                                        {"data", on.data.name},
+                                        {"epochs", config.epochs},
+                                        {"diverged", error.what()}});
+  }
+}
+
+/// `seeds` runs of each variant; those of other images than config.data are named after them.
+/// Returns the names.
+Json run_all(const fs::path& folder, Judged& on, const std::vector<std::string>& variants,
+             const Config& config, std::int64_t seeds, Device device) {
+  const std::string prefix = on.data.name == config.data ? "" : on.data.name + "-";
+  std::vector<std::string> names;
+  for (const std::string& variant : variants) names.push_back(prefix + variant);
+  return run_variants(folder, names, config.seed, seeds,
+                      [&](const std::string& name, std::int64_t seed, const fs::path& run) {
+                        reproduce_run(config, name.substr(prefix.size()), seed, seed == config.seed,
+                                      on, run, device);
+                      });
 }
 
 /// The reports' own images, if they are at hand.
@@ -163,37 +187,32 @@ class FontGanExperiment : public Experiment {
     const auto begin = std::chrono::steady_clock::now();
     Config config = configured(options);
     check_lists(config);
+    require(config.variant() == "vanilla", "font_gan: reproduce switches by its lists: name ",
+            config.variant(), " among --set variants=... instead");
     const Config::Variants lists = config.variant_lists();
     FontData data = load_data(config.data, options.data_dir);
     std::optional<FontData> ee641;
-    if (!lists.ee641.empty()) ee641 = load_ee641(options.data_dir);
+    if (!lists.ee641.empty() && config.data != "ee641") ee641 = load_ee641(options.data_dir);
     Json runs = Json::array(), sets = Json::array();
     const fs::path folder =
         reproduce_in_folder(options, name(), config.all(), [&](const fs::path& all_runs) {
-          const auto run_all = [&](Judged& on, const std::vector<std::string>& variants,
-                                   const std::string& prefix, const Config& own,
-                                   std::int64_t seeds) {
-            const auto run = [&](const std::string& variant, std::int64_t seed,
-                                 const fs::path& run_folder) {
-              reproduce_run(own, variant, seed, seed == config.seed, on,
-                            run_folder.parent_path() / (prefix + run_folder.filename().string()),
-                            options.device);
-            };
-            for (const std::string run_name :
-                 run_variants(all_runs, variants, config.seed, seeds, run)) {
-              runs.push_back(prefix + run_name);
-            }
-          };
+          // All judges first: one that falls short is an error before the hours of training.
           Judged on(config, std::move(data), options);
-          run_all(on, lists.main, "", config, config.num_seeds);
+          std::optional<Judged> reports;
+          if (ee641) reports.emplace(config, *std::move(ee641), options);
+          const auto run = [&](Judged& judged, const std::vector<std::string>& variants,
+                               const Config& own, std::int64_t seeds) {
+            const Json names = run_all(all_runs, judged, variants, own, seeds, options.device);
+            runs.insert(runs.end(), names.begin(), names.end());
+          };
+          run(on, lists.main, config, config.num_seeds);
           Config fewer = config;
           if (config.other_epochs > 0) fewer.epochs = config.other_epochs;
-          run_all(on, lists.others, "", fewer, config.other_seeds);
+          run(on, lists.others, fewer, config.other_seeds);
           sets.push_back(on.describe());
-          if (!ee641) return;
-          Judged reports(config, *std::move(ee641), options);
-          run_all(reports, lists.ee641, "ee641-", config, config.num_seeds);
-          sets.push_back(reports.describe());
+          if (!reports) return;
+          run(*reports, lists.ee641, config, config.num_seeds);
+          sets.push_back(reports->describe());
         });
     Json summary = provenance(options, name(), config.all(), begin);
     summary.update({{"sets", sets}, {"runs", runs}});

@@ -34,7 +34,8 @@ const char* name_of(ModeEvent::Kind kind) {
 std::optional<std::int64_t> History::onset() const {
   std::vector<int> coverage;
   for (const auto& [epoch, scores] : evaluations) coverage.push_back(scores.coverage);
-  return collapse_onset(epochs_of(*this), coverage);
+  constexpr int kSlack = 1;  // a letter near the threshold comes and goes with the samples
+  return collapse_onset(epochs_of(*this), coverage, kSlack);
 }
 
 std::vector<ModeEvent> History::events() const {

@@ -21,8 +21,8 @@ struct History {
   std::vector<std::pair<std::int64_t, Scores>> evaluations;  // epoch, scores
   std::vector<EpochMeans> epochs;
 
-  /// When coverage left its running maximum for good, and which letter came, vanished or returned
-  /// when (eval/mode_history.h).
+  /// When coverage left its running maximum, one letter less included, for good; and which letter
+  /// came, vanished or returned when (eval/mode_history.h).
   std::optional<std::int64_t> onset() const;
   std::vector<ModeEvent> events() const;
   /// [26]: the share of the evaluations since its first one that each letter was covered.

@@ -43,9 +43,7 @@ Json Scores::to_json() const {
             {"top_share", top_share}, {"confident", confident},
             {"precision", precision}, {"recall", recall},
             {"missing", missing},     {"uncovered", uncovered},
-            {"histogram", histogram}};
-  if (confident_histogram.empty()) return json;  // of an older version
-  json["confident_histogram"] = confident_histogram;
+            {"histogram", histogram}, {"confident_histogram", confident_histogram}};
   json["support"] = number_or_null(support);
   json["real_support"] = number_or_null(real_support);
   return json;
@@ -72,7 +70,6 @@ Scores Scores::from_json(const Json& json) {
   s.missing = json.at("missing");
   s.uncovered = json.at("uncovered");
   s.histogram = json.at("histogram").get<std::vector<std::int64_t>>();
-  if (!json.contains("confident_histogram")) return s;
   s.confident_histogram = json.at("confident_histogram").get<std::vector<std::int64_t>>();
   s.support = number_or_infinity(json.at("support"));
   s.real_support = number_or_infinity(json.at("real_support"));
@@ -139,9 +136,9 @@ Judge::Judge(const FontData& data, const Config& config, const std::filesystem::
   network_->train(false);
   network_->set_requires_grad(false);
   validate(data);
-  require(accuracy_ >= config.classifier_target, "letter classifier: validation accuracy ",
-          accuracy_, " is below classifier_target = ", config.classifier_target,
-          "; raise classifier_epochs");
+  require(accuracy_ >= config.classifier_target, "letter classifier (seed ", seed_, ") of ",
+          data.name, ": validation accuracy ", accuracy_,
+          " is below classifier_target = ", config.classifier_target, "; raise classifier_epochs");
   Generator choice(kJudgeSeed, 3);
   std::vector<std::int64_t> rows =
       choice.permutation(static_cast<std::int64_t>(data.train_labels.size()));

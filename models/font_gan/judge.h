@@ -29,11 +29,10 @@ struct Scores {
   std::string missing;                  // letters without a sample
   std::string uncovered;                // letters that `coverage` does not count
   std::vector<std::int64_t> histogram;  // [26]
-  /// [26], of the samples at confidence .9 or more. Empty in files of older versions.
+  /// [26], of the samples at confidence .9 or more.
   std::vector<std::int64_t> confident_histogram;
   /// Different samples there are, by the birthday paradox in the classifier's features, and the
-  /// same of as many real images (eval/birthday.h); infinite without duplicates. In files of older
-  /// versions NaN.
+  /// same of as many real images (eval/birthday.h); infinite without duplicates.
   double support = NAN, real_support = NAN;
 
   /// Whether `coverage` counts each letter.
@@ -43,7 +42,8 @@ struct Scores {
   static Scores from_json(const Json& json);
 };
 
-/// What a second judge, that shares nothing with the first but the images, says of its verdicts.
+/// What a second judge, of the same design but trained from other weights in another order, says of
+/// the first one's verdicts.
 struct SecondOpinion {
   double agreement = 0;            // share of the samples to which both give the same letter
   double agreement_confident = 0;  // the same of those of which the first is sure; NaN if of none

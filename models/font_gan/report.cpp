@@ -143,23 +143,20 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
   if (!run.code_confidences.empty()) {
     const auto found =
         std::ranges::count_if(run.code_confidences, [](float c) { return c >= 0.9f; });
+    page.text("Optimisation found codes for " + std::to_string(found) +
+              " of the 26 letters that the classifier is sure of (confidence 0.9 or more).");
     add_image(page, folder / run.name / "interpolation.png",
-              "First row: for each letter the code that optimisation found (" +
-                  std::to_string(found) +
-                  " of 26 at confidence 0.9 or more). Second: from A's code to Z's. Below: between "
-                  "random codes.",
+              "First row: for each letter the code found. Second: from A's code to Z's. Below: "
+              "between random codes.",
               true);
   }
   if (run.style) {
-    add_image(
-        page, folder / run.name / "styles.png",
-        "One code a row, with each letter. Of a code's letters " +
-            number(100 * run.style->share, 1) + " % are in its commonest face (" +
-            number(100 * run.style->chance, 1) +
-            " % if the letters' codes are shuffled); the face is that of the nearest training "
-            "image, which is right for " +
-            number(100 * run.style->judge, 1) + " % of the validation images.",
-        true);
+    page.text("Of a code's 26 letters " + number(100 * run.style->share, 1) +
+              " % are in its commonest face (" + number(100 * run.style->chance, 1) +
+              " % if the letters' codes are shuffled). A letter's face is that of the nearest "
+              "training image, which is right for " +
+              number(100 * run.style->judge, 1) + " % of the validation images.");
+    add_image(page, folder / run.name / "styles.png", "One code a row, with each letter.", true);
   }
   letter_figures(page, run);
   const std::vector<double> epochs = epoch_numbers(run.history);
@@ -225,7 +222,13 @@ void data_and_judges(Report& page, const Json& set) {
 }
 
 Report page_of(const fs::path& folder, Json& summary) {
-  const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
+  std::vector<RunResult> runs = read_runs(folder, summary, read_run);
+  std::string diverged;
+  for (const RunResult& run : runs) {
+    if (!run.diverged.empty()) diverged += "\n\n" + run.name + " diverged: " + run.diverged;
+  }
+  std::erase_if(runs, [](const RunResult& run) { return !run.diverged.empty(); });
+  require(!runs.empty(), folder.string(), ": every run diverged", diverged);
   const Groups groups = group_runs(runs, &RunResult::kind);
   summary["table"] = comparison_json(groups);
 
@@ -243,10 +246,11 @@ Report page_of(const fs::path& folder, Json& summary) {
             std::to_string(mine[0]->epochs) + " epochs, the classifier sure of " +
             mean_and_sd(sure, 0) + " % of the samples.";
   }
+  text += diverged;
   page.summary(text);
   page.section("Result");
   page.text(
-      "any: letters of 26 with at least one sample, the coursework's measure. covered: letters "
+      "with a sample: letters of 26 with at least one, the coursework's measure. covered: letters "
       "that at least 1 % of the samples show at classifier confidence 0.9 or more. KL: of the "
       "histogram of letters to the uniform one, nats. confident: share of samples at confidence "
       "0.9 or more. precision, recall: k-NN, k = 3, on classifier features. s: seconds of "
@@ -262,10 +266,10 @@ Report page_of(const fs::path& folder, Json& summary) {
   coverage_figures(page, groups);
   page.section("All runs");
   page.text(
-      "support: how many different samples there seem to be, by the birthday paradox, beside the "
-      "same for as many real images. classifiers agree: samples to which the second classifier, "
-      "trained independently, gives the same letter; where sure: of those that the first one is "
-      "sure of.");
+      "covered: letters after the last epoch; most: at any evaluation, of fewer samples. "
+      "support: how many different samples there seem to be, by the birthday paradox, and the same "
+      "for as many real images. classifiers agree: samples to which the second classifier, trained "
+      "independently, gives the same letter; where sure: of those that the first one is sure of.");
   page.table(runs_table(runs));
   for (const auto& [kind, mine] : groups) run_figures(page, folder, *mine[0]);
   for (const Json& each : summary.at("sets")) data_and_judges(page, each);

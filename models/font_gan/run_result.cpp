@@ -14,6 +14,10 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
     run.variant = result.at("variant");
     run.kind = (run.data == "typefaces" ? "" : run.data + ", ") + run.variant;
     run.epochs = result.at("epochs");
+    if (result.contains("diverged")) {
+      run.diverged = result.at("diverged");
+      return;
+    }
     run.train_seconds = number_or_nan(result.at("train_seconds"));
     run.scores = Scores::from_json(result.at("scores"));
     run.second = SecondOpinion::from_json(result.at("second"));
@@ -25,7 +29,7 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
     run.style = {
         .share = style.at("share"), .chance = style.at("chance"), .judge = style.at("judge")};
   });
-  run.history = History::read(folder / name / "log.jsonl");
+  if (run.diverged.empty()) run.history = History::read(folder / name / "log.jsonl");
   return run;
 }
 

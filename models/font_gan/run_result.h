@@ -12,10 +12,11 @@
 namespace etude::font_gan {
 
 struct RunResult {
-  std::string name;     // of its folder
-  std::string data;     // "typefaces" or "ee641"
-  std::string variant;  // as Config::variant()
-  std::string kind;     // what it is compared as: the variant, "ee641, VARIANT" on those images
+  std::string name;      // of its folder
+  std::string data;      // "typefaces" or "ee641"
+  std::string variant;   // as Config::variant()
+  std::string kind;      // what it is compared as: the variant, "ee641, VARIANT" on those images
+  std::string diverged;  // why there is nothing of what follows but the epochs asked for; or empty
   std::int64_t epochs = 0;
   double train_seconds = NAN;
   Scores scores;

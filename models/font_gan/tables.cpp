@@ -32,7 +32,8 @@ struct Measure {
   int decimals;
 };
 constexpr Measure kMeasures[] = {
-    {"any", "coverage_any", [](const RunResult& r) { return double(r.scores.coverage_any); }, 0},
+    {"with a sample", "coverage_any",
+     [](const RunResult& r) { return double(r.scores.coverage_any); }, 0},
     {"covered", "coverage", [](const RunResult& r) { return double(r.scores.coverage); }, 0},
     {"KL", "kl", [](const RunResult& r) { return r.scores.kl; }, 3},
     {"top share", "top_share", [](const RunResult& r) { return r.scores.top_share; }, 3},
@@ -85,10 +86,15 @@ Table comparison_table(const Groups& groups) {
   for (const Measure& measure : kMeasures) table.columns.emplace_back(measure.title);
   table.columns.insert(table.columns.end(), {"samples", "epochs", "seeds"});
   for (const Reference& reference : kReferences) {
-    std::vector<std::string> row{reference.row, std::to_string(reference.coverage_any), "", "",
-                                 number(reference.top_share, 3)};
+    std::vector<std::string> row{reference.row};
+    for (const Measure& measure : kMeasures) {
+      const std::string key = measure.key;
+      row.push_back(key == "coverage_any" ? std::to_string(reference.coverage_any)
+                    : key == "top_share"  ? number(reference.top_share, 3)
+                                          : "");
+    }
+    row.push_back(reference.samples ? std::to_string(reference.samples) : "");
     row.resize(table.columns.size());
-    if (reference.samples) row[row.size() - 3] = std::to_string(reference.samples);
     table.rows.push_back(row);
   }
   for (const auto& [kind, mine] : groups) {
@@ -110,9 +116,9 @@ std::string onset_text(const RunResult& run) {
 }
 
 Table runs_table(const std::vector<RunResult>& runs) {
-  Table table{.columns = {"run", "covered at the end", "most during training", "not covered",
-                          "collapse from", "support", "support, real", "classifiers agree",
-                          "where sure", "covered, second classifier", "s"},
+  Table table{.columns = {"run", "covered", "most", "not covered", "collapse from",
+                          "support (of real images)", "classifiers agree", "where sure",
+                          "second: covered", "s"},
               .rows = {}};
   for (const RunResult& run : runs) {
     int most = 0;
@@ -122,12 +128,12 @@ Table runs_table(const std::vector<RunResult>& runs) {
     const auto support = [](double value) {
       return std::isinf(value) ? std::string("no duplicates") : number(value, 0);
     };
-    table.rows.push_back({run.name, std::to_string(run.scores.coverage), std::to_string(most),
-                          run.scores.uncovered.empty() ? "none" : run.scores.uncovered,
-                          onset_text(run), support(run.scores.support),
-                          support(run.scores.real_support), percent(run.second.agreement),
-                          percent(run.second.agreement_confident),
-                          std::to_string(run.second.coverage), number(run.train_seconds, 0)});
+    table.rows.push_back(
+        {run.name, std::to_string(run.scores.coverage), std::to_string(most),
+         run.scores.uncovered.empty() ? "none" : run.scores.uncovered, onset_text(run),
+         support(run.scores.support) + " (" + support(run.scores.real_support) + ")",
+         percent(run.second.agreement), percent(run.second.agreement_confident),
+         std::to_string(run.second.coverage), number(run.train_seconds, 0)});
   }
   return table;
 }

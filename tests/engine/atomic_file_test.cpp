@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -11,24 +10,16 @@
 #include <string>
 
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 namespace fs = std::filesystem;
 using etude::AtomicFile;
 using etude::Error;
 using etude::message_of;
+using etude::TemporaryFolder;
 using etude::write_file_atomically;
 
 namespace {
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("etude_atomic_" + std::to_string(getpid()));
-  Folder() {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  long entries() const { return std::distance(fs::directory_iterator(path), {}); }
-};
 
 std::string content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -53,7 +44,7 @@ struct FileSizeLimit {
 }  // namespace
 
 TEST_CASE("atomic file: new content replaces old content and nothing else is left") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path path = folder.path / "a.bin";
   write_file_atomically(path, "old");
   CHECK(content(path) == "old");
@@ -66,7 +57,7 @@ TEST_CASE("atomic file: new content replaces old content and nothing else is lef
 }
 
 TEST_CASE("atomic file: readers see the old file until commit") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path path = folder.path / "a.bin";
   write_file_atomically(path, "old");
   {
@@ -87,7 +78,7 @@ TEST_CASE("atomic file: readers see the old file until commit") {
 }
 
 TEST_CASE("atomic file: two writers of one file do not mix") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path path = folder.path / "a.bin";
   AtomicFile one(path), two(path);
   one.write("one");
@@ -99,7 +90,7 @@ TEST_CASE("atomic file: two writers of one file do not mix") {
 }
 
 TEST_CASE("atomic file: a full disk leaves the old file and no temporary") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path path = folder.path / "a.bin";
   write_file_atomically(path, "old");
   std::string message;
@@ -113,7 +104,7 @@ TEST_CASE("atomic file: a full disk leaves the old file and no temporary") {
 }
 
 TEST_CASE("atomic file: impossible places are named") {
-  const Folder folder;
+  const TemporaryFolder folder;
   const fs::path nowhere = folder.path / "missing" / "a.bin";
   CHECK(message_of([&] { write_file_atomically(nowhere, "x"); }) ==
         "cannot write " + nowhere.string() + ": No such file or directory");

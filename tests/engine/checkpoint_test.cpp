@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -8,20 +7,12 @@
 #include "engine/nn/layers.h"
 #include "engine/run/config.h"
 #include "engine/run/run_folder.h"
+#include "tests/temporary_folder.h"
 
 namespace etude {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder of its own, gone at the end of the test.
-struct TemporaryFolder {
-  TemporaryFolder() : path(fs::temp_directory_path() / ("etude-test-" + std::to_string(getpid()))) {
-    fs::create_directories(path);
-  }
-  ~TemporaryFolder() { fs::remove_all(path); }
-  fs::path path;
-};
 
 std::string bytes_of(const fs::path& path) { return read_text_file(path); }
 

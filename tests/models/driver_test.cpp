@@ -1,19 +1,19 @@
 #include "models/driver.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
 
 #include "engine/io/safetensors.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 using namespace etude;
 
 TEST_CASE("driver: a model's file brings settings and state back; others are refused by name") {
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("etude_driver_" + std::to_string(getpid()));
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.path / "model";
   std::int64_t width = 3, epoch = 7;
   Fields fields;
   fields("width", &width, "columns");
@@ -32,12 +32,11 @@ TEST_CASE("driver: a model's file brings settings and state back; others are ref
   CHECK(message_of([&] { name_model(s, "one"); }) == "no error");
   save_safetensors(path, {});
   CHECK(contains(message_of([&] { load_model(path, "one", fields); }), "names no model"));
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("driver: results are kept one by one") {
-  const std::filesystem::path file =
-      std::filesystem::temp_directory_path() / ("etude_kept_" + std::to_string(getpid()));
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path / "kept.json";
   const Json::json_pointer first("/rows/one"), second = Json::json_pointer("/rows") / "a/b";
   const auto never = []() -> Json { throw Interrupted{""}; };
   KeptResults kept(file);
@@ -47,6 +46,5 @@ TEST_CASE("driver: results are kept one by one") {
   CHECK(after.entry(first, never) == 1);
   CHECK(after.entry(second, [] { return Json(2); }) == 2);
   CHECK(read_json(file) == Json{{"rows", {{"one", 1}, {"a/b", 2}}}});
-  std::filesystem::remove(file);
   CHECK(KeptResults().entry(first, [] { return Json(3); }) == 3);
 }

@@ -1,7 +1,6 @@
 #include "models/font_gan/data.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -19,6 +18,7 @@
 #include "models/font_gan/typeface_raster.h"
 #include "models/font_gan/typefaces.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 namespace fs = std::filesystem;
 using namespace etude;
@@ -26,17 +26,6 @@ using namespace etude;
 namespace {
 
 constexpr int size = letter_image_size, pixels = letter_image_pixels;
-
-struct Folder {
-  fs::path path;
-  explicit Folder(const std::string& name)
-      : path(fs::temp_directory_path() / ("etude_" + name + "_" + std::to_string(getpid()))) {
-    fs::remove_all(path);
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  long entries() const { return std::distance(fs::directory_iterator(path), {}); }
-};
 
 /// An environment variable for the length of a scope; empty means unset.
 struct Environment {
@@ -76,7 +65,7 @@ struct Extent {
 
 /// The reference images, unpacked once, or nothing where there is no mirror that has them.
 const FontData* reference_images() {
-  static const Folder folder("ee641_real");
+  static const TemporaryFolder folder;
   static const std::optional<FontData> data = []() -> std::optional<FontData> {
     const char* mirror = std::getenv("ETUDE_DATA_MIRROR");
     if (!mirror || !fs::exists(fs::path(mirror) / "ee641_fonts.tar.xz")) return std::nullopt;
@@ -207,7 +196,7 @@ TEST_CASE("typefaces: labels name the letters shown, upright and not mirrored") 
 }
 
 TEST_CASE("typefaces: the seed decides, the cache keeps, damage is repaired and told") {
-  const Folder folder("typefaces");
+  const TemporaryFolder folder;
   const auto load = [&](std::uint64_t seed) {
     return load_font_data("typefaces", folder.path / "data", seed);
   };
@@ -238,7 +227,7 @@ TEST_CASE("typefaces: the seed decides, the cache keeps, damage is repaired and 
 }
 
 TEST_CASE("typefaces: a missing font is named with its package and the remedy") {
-  const Folder folder("fonts");
+  const TemporaryFolder folder;
   const std::string message = message_of([&] { find_typefaces({folder.path}); });
   CHECK(contains(message, "DejaVuSans.ttf"));
   CHECK(contains(message, "fonts-dejavu-core"));
@@ -261,7 +250,7 @@ TEST_CASE("typefaces: a missing font is named with its package and the remedy") 
 }
 
 TEST_CASE("ee641: missing and damaged data say where to put them") {
-  const Folder folder("ee641");
+  const TemporaryFolder folder;
   const fs::path mirror = folder.path / "a mirror: with 'signs'", data = folder.path / "data";
   fs::create_directories(mirror);
   const auto message = [&](const std::string& variable) {
@@ -281,7 +270,7 @@ TEST_CASE("ee641: missing and damaged data say where to put them") {
 }
 
 TEST_CASE("coursework: an archive of the mirror is unpacked once, without its top folder") {
-  const Folder folder("coursework");
+  const TemporaryFolder folder;
   const std::string mirror = folder.path.string();
   const Environment environment("ETUDE_DATA_MIRROR", mirror);
   fs::create_directories(folder.path / "top");

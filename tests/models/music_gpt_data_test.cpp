@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,20 +11,12 @@
 #include "models/music_gpt/hugging_face.h"
 #include "models/music_gpt/train.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 namespace etude::music_gpt {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder of its own, removed at the end.
-struct Folder {
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path path = fs::temp_directory_path() / ("etude_music_gpt_data_" + std::to_string(getpid()));
-};
 
 fs::path written(const fs::path& file, const std::string& text) {
   std::ofstream(file) << text;
@@ -123,7 +114,7 @@ TEST_SUITE("music_gpt_data") {
   }
 
   TEST_CASE("music of a folder: every eighth is held out, what cannot be read is left out") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     config.data = folder.path.string();
     const auto load = [&] { return load_music(config, "no-data"); };
@@ -182,7 +173,7 @@ TEST_SUITE("music_gpt_data") {
   }
 
   TEST_CASE("music with a beat file beside it has its bars") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const fs::path file = folder.path / "song.mid";
     midi::write(midi::to_file(melody(60)), file);
     Config config = small();
@@ -197,7 +188,7 @@ TEST_SUITE("music_gpt_data") {
   }
 
   TEST_CASE("MIDI sources: what is missing is told with its remedy") {
-    const Folder folder;
+    const TemporaryFolder folder;
     CHECK(contains(message_of([&] { midi_data_set("pop1k7", folder.path); }),
                    "etude data get pop1k7"));
     fs::create_directories(folder.path / "pop1k7");
@@ -382,7 +373,7 @@ TEST_SUITE("music_gpt_data") {
   }
 
   TEST_CASE("a run may begin with a GPT-2 that was saved for transformers") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     Trainer text(config, Device::cpu);
     save_hugging_face(text.model(), folder.path);

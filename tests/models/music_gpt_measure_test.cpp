@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +14,7 @@
 #include "models/music_gpt/measure.h"
 #include "models/music_gpt/samples.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 namespace etude::music_gpt {
 namespace {
@@ -22,15 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using doctest::Approx;
 using miditok::Type;
-
-/// A folder of its own, removed at the end.
-struct Folder {
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path path = fs::temp_directory_path() / ("etude_gpt_measure_" + std::to_string(getpid()));
-};
 
 constexpr std::uint32_t kQuarter = 480, kBar = 4 * kQuarter;
 
@@ -225,7 +216,7 @@ TEST_SUITE("music_gpt_measure") {
   }
 
   TEST_CASE("prompts: the first bars of files, of the data's songs, of held-out pieces") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = tiny();
     const auto tokenizer = config.make_tokenizer();
     const Music music = music_in(folder.path / "corpus", config);
@@ -269,7 +260,7 @@ TEST_SUITE("music_gpt_measure") {
   }
 
   TEST_CASE("the real music: whole pieces, and excerpts of held-out ones that are long enough") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Config config = tiny();
     const Music music = music_in(folder.path, config);
     const Json real = measure_real(config, music, 1);
@@ -294,7 +285,7 @@ TEST_SUITE("music_gpt_measure") {
   }
 
   TEST_CASE("generated pieces are measured, and what fails is told") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = tiny();
     const Music music = music_in(folder.path / "corpus", config);
     const auto songs = prompts(config, *config.make_tokenizer(), music, folder.path);
@@ -372,7 +363,7 @@ TEST_SUITE("music_gpt_measure") {
   }
 
   TEST_CASE("samples: files, with and without a prompt") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Trainer trainer(tiny(), Device::cpu);
     let_play(trainer, -3);
     SampleConfig config;

@@ -1,5 +1,4 @@
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -15,21 +14,13 @@
 #include "models/performance_lstm/samples.h"
 #include "models/performance_lstm/train.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 #include "tokenizers/performance/performance.h"
 
 namespace fs = std::filesystem;
 
 namespace etude::performance_lstm {
 namespace {
-
-/// A folder of its own, removed at the end.
-struct Folder {
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path path = fs::temp_directory_path() / ("etude_lstm_" + std::to_string(getpid()));
-};
 
 /// A scale up and down from `lowest`, a note each 100 ms.
 midi::Score scale(int lowest, int notes = 16) {
@@ -107,7 +98,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("data: one file, a folder with some held out, what is wrong") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     config.augmentation = true;
     const Music one = music_of(config, folder.path);
@@ -145,7 +136,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("windows: each event is followed by its next, round the piece's end") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     config.augmentation = true;
     config.batch = 300;
@@ -237,7 +228,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("cpu and gpu take the same steps") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     config.batch = 2;
     config.window = 6;
@@ -257,7 +248,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("a run learns its piece, for every switch; a checkpoint brings it back") {
-    const Folder folder;
+    const TemporaryFolder folder;
     for (const char* kind : {"plain", "everything"}) {
       Config config = small();
       if (std::string(kind) == "everything") {
@@ -285,7 +276,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("a run that was stopped ends as one that was not") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     config.iterations = 8;
     config.checkpoint_every = 4;
@@ -316,7 +307,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("bits per event: the sum over events, pieces of any length side by side") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Config config = small();
     config.embedding = config.hidden = 8;
     const Music music = music_of(config, folder.path, 3);
@@ -422,7 +413,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("measures of the true music itself") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Config config = small();
     const Music music = music_of(config, folder.path);
     Trainer trainer(config, Device::cpu);
@@ -443,7 +434,7 @@ TEST_SUITE("performance_lstm") {
   }
 
   TEST_CASE("samples: a tempo that nobody hears is an error, so is a primer of nothing") {
-    const Folder folder;
+    const TemporaryFolder folder;
     Trainer trainer(small(), Device::cpu);
     SampleConfig sample;
     sample.tempo = 1.1;

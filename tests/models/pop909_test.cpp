@@ -1,7 +1,6 @@
 #include "models/music_gpt/pop909.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <fstream>
@@ -9,20 +8,12 @@
 
 #include "engine/error.h"
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 namespace etude::music_gpt {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A folder of its own, removed at the end.
-struct Folder {
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  fs::path path = fs::temp_directory_path() / ("etude_pop909_" + std::to_string(getpid()));
-};
 
 fs::path written(const fs::path& file, const std::string& text) {
   std::ofstream(file) << text;
@@ -72,7 +63,7 @@ double shift_of(const midi::Score& before, const midi::Score& after, double bar)
 
 TEST_SUITE("pop909") {
   TEST_CASE("beat files: lines of three numbers; errors name file and line") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const auto read = [&](const std::string& text) {
       return read_beats(written(folder.path / "beat_midi.txt", text));
     };
