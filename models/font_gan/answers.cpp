@@ -62,15 +62,17 @@ std::string rank_correlation(const std::vector<double>& x, const std::vector<dou
 void which_survive(Report& page, const Groups& groups, const Group& baseline,
                    const Letters& letters) {
   page.text("Which letters survive, and why?");
-  Table table{.columns = {"variant", "survive least", "rank correlation with stroke complexity",
-                          "with the distance to the nearest letter"},
+  Table table{.columns = {"rank correlation of survival with", "stroke complexity",
+                          "distance to the nearest letter"},
               .rows = {}};
+  std::string least;
   for (const Group& group : groups) {
     const std::vector<double> survival = survival_of(group);
-    table.rows.push_back({group.first, least_surviving(survival, letters, 5),
-                          rank_correlation(survival, letters.complexity),
+    least += "\n\n" + group.first + ": " + least_surviving(survival, letters, 5);
+    table.rows.push_back({group.first, rank_correlation(survival, letters.complexity),
                           rank_correlation(survival, letters.distance)});
   }
+  page.text("Those that survive least, each with its nearest letter:" + least);
   page.table(table);
   page.text(
       "A letter's survival is the share of the evaluations since it was first covered at which it "

@@ -11,6 +11,7 @@
 #include "models/report_parts.h"
 #include "tests/error_text.h"
 #include "tests/eval/markup.h"
+#include "tests/models/summary.h"
 #include "tests/temporary_folder.h"
 
 namespace etude::font_gan {
@@ -42,15 +43,8 @@ class Runs {
       letters.complexity.push_back(3 + 0.1 * i);
       letters.distance.push_back(9 - 0.1 * i);
     }
-    summary = {{"command", "etude reproduce font_gan"},
-               {"commit", "c0ffee"},
-               {"machine", "m"},
-               {"date", "d"},
-               {"device", "cpu"},
-               {"seconds", 12.3},
-               {"config", "seed = 1\n"},
-               {"runs", Json::array()},
-               {"sets", {set("typefaces", letters), set("ee641", letters)}}};
+    summary = summary_of("font_gan");
+    summary["sets"] = {set("typefaces", letters), set("ee641", letters)};
   }
 
   void add(const std::string& data, const std::string& variant, int seed,

@@ -13,6 +13,7 @@
 #include "models/report_parts.h"
 #include "tests/error_text.h"
 #include "tests/eval/markup.h"
+#include "tests/models/summary.h"
 
 namespace etude::music_gpt {
 namespace {
@@ -47,14 +48,7 @@ class Folder {
   explicit Folder(std::string data = "pop1k7") : data_(std::move(data)) {
     fs::remove_all(path);
     fs::create_directories(path);
-    summary = {{"command", "etude reproduce music_gpt"},
-               {"commit", "c0ffee"},
-               {"machine", "m"},
-               {"date", "d"},
-               {"device", "cpu"},
-               {"seconds", 12.3},
-               {"config", "seed = 1\n"},
-               {"runs", Json::array()}};
+    summary = summary_of("music_gpt");
     Json whole = measured(0);
     whole["bars"] = {80, 90};
     whole["pieces"] = 2;

@@ -13,6 +13,7 @@
 #include "models/report_parts.h"
 #include "tests/error_text.h"
 #include "tests/eval/markup.h"
+#include "tests/models/summary.h"
 
 namespace etude {
 namespace {
@@ -80,17 +81,8 @@ class Folder {
                        .drawn = 100,
                        .truth_samples = 100});
     transfer = style_transfer(vae.model(), data, Device::cpu, 3);
-    summary = {{"command", "etude reproduce drum_vae"},
-               {"commit", "c0ffee"},
-               {"machine", "m"},
-               {"date", "d"},
-               {"device", "cpu"},
-               {"seconds", 12.3},
-               {"config", "seed = 1\n"},
-               {"data", data.name},
-               {"data_hash", "abc"},
-               {"notes", {"one note"}},
-               {"runs", Json::array()}};
+    summary = summary_of("drum_vae");
+    summary.update({{"data", data.name}, {"data_hash", "abc"}, {"notes", {"one note"}}});
   }
   ~Folder() { fs::remove_all(path); }
 

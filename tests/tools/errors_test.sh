@@ -27,7 +27,7 @@ expect "unknown command" "$ETUDE_BIN" fly
 expect "unknown option --fast" "$ETUDE_BIN" train font_gan --fast 1
 expect "option --seed needs a value" "$ETUDE_BIN" train font_gan --seed
 expect "the models are: font_gan" "$ETUDE_BIN" train font_gam
-expect "the presets are: full, quick, smoke" "$ETUDE_BIN" train font_gan --preset fast
+expect "the presets are: cpu, full, quick, smoke" "$ETUDE_BIN" train font_gan --preset fast
 expect "unknown key epoch" "${train[@]}" --set epoch=3
 expect "epochs must be a whole number" "${train[@]}" --set epochs=three
 expect "epochs = 0 is not in [1, inf]" "${train[@]}" --set epochs=0
@@ -45,6 +45,7 @@ expect "not a run folder" "$ETUDE_BIN" train font_gan --resume "$work"
 expect "summary.json: cannot be opened" "$ETUDE_BIN" report font_gan "$work"
 unset ETUDE_DATA_MIRROR
 expect "ee641" "${train[@]}" --set data=ee641 --out "$work/e"
+expect "reproduce switches by its lists: name r1_r2 among" "$ETUDE_BIN" reproduce font_gan --set r1_r2=true --out "$work/r"
 expect "is named twice" "$ETUDE_BIN" reproduce font_gan --set variants=vanilla,vanilla --out "$work/r"
 expect "unknown variant" "$ETUDE_BIN" reproduce font_gan --set variants=vanilla,, --out "$work/r"
 expect "is not a list of whole numbers" "${train[@]}" --set image_epochs=1,x --out "$work/i"
