@@ -48,7 +48,8 @@ Json measure_real(const Config& config, const Music& music, std::uint64_t seed);
 /// it is not empty, go what can be heard and seen of it: of each setting's first piece SETTING.mid,
 /// .png (piano roll) and .wav, of each continuation SONG-SETTING.mid, .png and .wav, and of the
 /// first piece of the first setting SETTING-scape.png, the fitness scape plot of segments of up to
-/// 128 s, where there is sound. What `kept` holds is taken from there, and its figures are not made.
+/// 128 s, where there is sound. What `kept` holds is taken from there, and its figures are not
+/// made.
 Json measure(Trainer& trainer, const Music& music, const std::vector<Prompt>& prompts,
              std::uint64_t seed, const std::filesystem::path& figures = {},
              KeptResults kept = KeptResults());
