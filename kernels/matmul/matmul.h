@@ -24,8 +24,8 @@ struct MatmulOptions {
 
 namespace cpu {
 void matmul(Stream&, const View& a, const View& b, const View& c, const MatmulOptions& = {});
-/// The product without any library: what `matmul` uses for f64, for small shapes, and for all where
-/// the build has no oneDNN.
+/// The product without any library: what `matmul` uses for f64, for small and for deep shapes, and
+/// for all where the build has no oneDNN.
 void matmul_plain(Stream&, const View& a, const View& b, const View& c, const MatmulOptions& = {});
 }  // namespace cpu
 namespace gpu {

@@ -13,30 +13,14 @@ namespace {
 constexpr std::int64_t kTinyProduct = 16 * 16 * 16;
 /// Of a band of c, in elements (1 MiB); but no less rows than pay for packing b again.
 constexpr std::int64_t kBandSize = 1 << 18, kMinRows = 128;
-/// Depth, and extent of the result, from which copying an operand was seen to pay.
+/// From this depth on our own blocks were faster, most of all where an operand's rows run along it;
+/// but not for a result narrower than this.
 constexpr std::int64_t kDeep = 1024, kWide = 128;
 
-/// An operand whose rows run along the depth: a transposed, or b as it is. Where they lie a
-/// multiple of a page apart, those that oneDNN packs together fall on the same few places of the
-/// cache and drive each other out, which halves a deep product's speed: it gets a copy in which
-/// they do not.
-struct DepthRows {
-  const float* data;
-  std::int64_t leading;
-
-  /// [k, cols]; `other`: rows or columns that the other operand has.
-  void move_apart(Scratch& scratch, std::int64_t k, std::int64_t cols, std::int64_t other,
-                  int threads) {
-    constexpr std::int64_t kPage = 4096 / sizeof(float), kLine = 16;
-    if (leading % kPage != 0 || k < kDeep || other < kWide) return;
-    float* copy = scratch.at_least<float>(k * (cols + kLine));
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-    for (std::int64_t i = 0; i < k; ++i) {
-      std::copy_n(data + i * leading, cols, copy + i * (cols + kLine));
-    }
-    data = copy, leading = cols + kLine;
-  }
-};
+bool suits_onednn(const MatmulProblem& p) {
+  const bool deep = p.batch == 1 && p.k >= kDeep && std::min(p.m, p.n) >= kWide;
+  return !p.empty() && p.m * p.n * p.k > kTinyProduct && !deep;
+}
 
 void multiply_onednn(const MatmulProblem& p, const BlasMatrix& a_layout, const BlasMatrix& b_layout,
                      const View& a, const View& b, const View& c, const MatmulOptions& options) {
@@ -47,10 +31,6 @@ void multiply_onednn(const MatmulProblem& p, const BlasMatrix& a_layout, const B
   const int threads = matmul_threads(p);
   // Many products: one per thread. Few: oneDNN shares out each of them.
   const bool one_each = p.batch >= threads && threads > 1;
-  static thread_local Scratch a_copy, b_copy;
-  DepthRows a_rows{a.as<float>(), a_layout.leading}, b_rows{b.as<float>(), b_layout.leading};
-  if (p.batch == 1 && a_layout.transposed) a_rows.move_apart(a_copy, p.k, p.m, p.n, threads);
-  if (p.batch == 1 && !b_layout.transposed) b_rows.move_apart(b_copy, p.k, p.n, p.m, threads);
   const auto multiply = [&](std::int64_t i) {
     int status = dnnl_success;
     for (std::int64_t m = 0; m < p.m; m += band) {
@@ -58,9 +38,9 @@ void multiply_onednn(const MatmulProblem& p, const BlasMatrix& a_layout, const B
       status = std::max<int>(
           status,
           dnnl_sgemm(a_layout.transposed ? 'T' : 'N', b_layout.transposed ? 'T' : 'N', at.rows, p.n,
-                     p.k, epilogue.alpha, a_rows.data + i * p.a.batch + m * p.a.row, a_rows.leading,
-                     b_rows.data + i * p.b.batch, b_rows.leading, epilogue.beta, c_data + at.index,
-                     p.n));
+                     p.k, epilogue.alpha, a.as<float>() + i * p.a.batch + m * p.a.row,
+                     a_layout.leading, b.as<float>() + i * p.b.batch, b_layout.leading,
+                     epilogue.beta, c_data + at.index, p.n));
       if (epilogue.only_scales()) continue;
 #pragma omp parallel for schedule(static) num_threads(threads) if (!one_each && threads > 1)
       for (std::int64_t r = 0; r < at.rows; ++r) {
@@ -90,8 +70,7 @@ void cpu::matmul(Stream& s, const View& a, const View& b, const View& c,
 #ifdef ETUDE_HAVE_ONEDNN
   const MatmulProblem p = matmul_problem(a, b, c, options);
   const BlasMatrix a_layout(p.a, p.m, p.k), b_layout(p.b, p.k, p.n);
-  if (c.dtype == DType::f32 && !p.empty() && p.m * p.n * p.k > kTinyProduct && a_layout.valid &&
-      b_layout.valid) {
+  if (c.dtype == DType::f32 && suits_onednn(p) && a_layout.valid && b_layout.valid) {
     return multiply_onednn(p, a_layout, b_layout, a, b, c, options);
   }
 #endif

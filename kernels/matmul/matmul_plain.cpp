@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/core/tile_cpu.h"
 #include "kernels/matmul/matmul_cpu.h"
 
 namespace etude {
@@ -34,6 +35,7 @@ constexpr std::int64_t kTileCols = 2 * Vector<T>::width;  // of the innermost ti
 
 // Block sizes: a tile's columns of b (K x two vectors) lie in L1, a's block in L2, b's in L3.
 constexpr std::int64_t kBlockK = 256, kBlockM = 12 * 12, kBlockN = 1024;
+constexpr std::int64_t kPackSurplus = cpu::kLanes;
 constexpr std::int64_t kParallelWork = 1 << 18;  // multiplications that pay for waking the threads
 
 std::int64_t round_up(std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; }
@@ -55,22 +57,60 @@ void update(T& c, T sum, T alpha, T beta) {
   c = beta == 0 ? alpha * sum : alpha * sum + beta * c;
 }
 
+/// A panel of Width rows that lie along the depth, by transposes in registers: square after square,
+/// each vector written over the surplus of the one before. Writes up to kLanes beyond the panel.
+template <std::int64_t Width>
+void pack_rows(const float* x, std::int64_t depth, std::int64_t row_stride, float* panel) {
+  using cpu::kLanes;
+  constexpr int kRows = Width < kLanes ? Width : kLanes;
+  for (std::int64_t first = 0; first < Width; first += kLanes) {
+    for (std::int64_t d = 0; d < depth; d += kLanes) {
+      const std::int64_t at = std::min<std::int64_t>(d, depth - kLanes);  // the last one overlaps
+      cpu::Vector square[kLanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) {
+        square[i] = i < kRows ? cpu::load(x + (first + i) * row_stride + at) : cpu::Vector{};
+      }
+      cpu::transpose(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < kLanes; ++i) cpu::store(panel + (at + i) * Width + first, square[i]);
+    }
+  }
+}
+
 /// Copies x, seen as [outer, depth], into panels of Width outer indices: panel[depth][Width].
-/// The last panel is filled up with zeros.
+/// The last panel is filled up with zeros. As far as kPackSurplus behind them may be written.
 template <std::int64_t Width, class T>
 void pack(const T* x, std::int64_t outer, std::int64_t depth, std::int64_t outer_stride,
           std::int64_t depth_stride, T* to) {
-  for (; outer >= Width; outer -= Width, x += Width * outer_stride) {
-    if (outer_stride == 1) {
-      for (std::int64_t d = 0; d < depth; ++d, to += Width) {
-        std::memcpy(to, x + d * depth_stride, Width * sizeof(T));
+  const std::int64_t whole = outer / Width;
+  if (outer_stride == 1) {  // row after row, as x lies
+    for (std::int64_t d = 0; d < depth; ++d) {
+      for (std::int64_t panel = 0; panel < whole; ++panel) {
+        std::memcpy(to + (panel * depth + d) * Width, x + d * depth_stride + panel * Width,
+                    Width * sizeof(T));
       }
-    } else {
-      for (std::int64_t d = 0; d < depth; ++d, to += Width) {
-        for (std::int64_t i = 0; i < Width; ++i) to[i] = x[i * outer_stride + d * depth_stride];
+    }
+  } else {
+    for (std::int64_t panel = 0; panel < whole; ++panel) {
+      const T* from = x + panel * Width * outer_stride;
+      T* own = to + panel * depth * Width;
+      if constexpr (std::is_same_v<T, float> && (Width < cpu::kLanes || Width % cpu::kLanes == 0)) {
+        if (depth_stride == 1 && depth >= cpu::kLanes) {
+          pack_rows<Width>(from, depth, outer_stride, own);
+          continue;
+        }
+      }
+      for (std::int64_t d = 0; d < depth; ++d) {
+        for (std::int64_t i = 0; i < Width; ++i) {
+          own[d * Width + i] = from[i * outer_stride + d * depth_stride];
+        }
       }
     }
   }
+  x += whole * Width * outer_stride;
+  to += whole * Width * depth;
+  outer -= whole * Width;
   if (outer == 0) return;
   for (std::int64_t d = 0; d < depth; ++d, to += Width) {
     for (std::int64_t i = 0; i < Width; ++i) {
@@ -86,7 +126,10 @@ void tile(const T* a, const T* b, std::int64_t depth, T* c, std::int64_t c_row, 
           T alpha, T beta) {
   using V = typename Vector<T>::type;
   constexpr std::int64_t w = Vector<T>::width;
-  V sum[Rows][2] = {};
+  V sum[Rows][2];
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V{};
+#pragma GCC unroll 4
   for (std::int64_t d = 0; d < depth; ++d, a += kTileRows, b += 2 * w) {
     const V b0 = *reinterpret_cast<const V*>(b), b1 = *reinterpret_cast<const V*>(b + w);
 #pragma GCC unroll 16
@@ -96,7 +139,9 @@ void tile(const T* a, const T* b, std::int64_t depth, T* c, std::int64_t c_row, 
     }
   }
   if (cols == 2 * w) {
+#pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r, c += c_row) {
+#pragma GCC unroll 2
       for (int half = 0; half < 2; ++half) {
         V* out = reinterpret_cast<V*>(c + half * w);
         *out = beta == 0 ? alpha * sum[r][half] : alpha * sum[r][half] + beta * *out;
@@ -105,7 +150,11 @@ void tile(const T* a, const T* b, std::int64_t depth, T* c, std::int64_t c_row, 
     return;
   }
   T edge[Rows][2 * w];
-  std::memcpy(edge, sum, sizeof edge);
+#pragma GCC unroll 16
+  for (int r = 0; r < Rows; ++r) {
+    *reinterpret_cast<V*>(edge[r]) = sum[r][0];
+    *reinterpret_cast<V*>(edge[r] + w) = sum[r][1];
+  }
   for (int r = 0; r < Rows; ++r, c += c_row) {
     for (std::int64_t j = 0; j < cols; ++j) update(c[j], edge[r][j], alpha, beta);
   }
@@ -125,8 +174,10 @@ auto tile_of_rows(std::int64_t rows) {
 template <class T>
 void multiply(const Product<T>& p) {
   static thread_local Scratch a_space, b_space;
-  T* a_block = a_space.at_least<T>(round_up(std::min(p.m, kBlockM), kTileRows) * kBlockK);
-  T* b_block = b_space.at_least<T>(round_up(std::min(p.n, kBlockN), kTileCols<T>) * kBlockK);
+  T* a_block =
+      a_space.at_least<T>(round_up(std::min(p.m, kBlockM), kTileRows) * kBlockK + kPackSurplus);
+  T* b_block =
+      b_space.at_least<T>(round_up(std::min(p.n, kBlockN), kTileCols<T>) * kBlockK + kPackSurplus);
   for (std::int64_t n = 0; n < p.n; n += kBlockN) {
     const std::int64_t cols = std::min(kBlockN, p.n - n);
     std::int64_t k = 0;
