@@ -20,7 +20,6 @@ namespace {
 enum : std::uint64_t { kStarts = 21, kWays, kStyles, kShuffle };
 
 constexpr std::int64_t kTries = 4;  // random latents per letter
-constexpr int kUpdates = 60;
 constexpr double kRate = 0.1;
 constexpr int kImage = kPixels * kPixels;
 
@@ -55,12 +54,12 @@ Tensor on_sphere(const Tensor& z) {
 
 }  // namespace
 
-Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed) {
+Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed, int updates) {
   Generator random(seed, kStarts);
   const Tensor letters = letters_tensor(alphabet(kTries), judge.device());
   Latents latents(normal(random, {kTries * kLetters, kLatent}, 0, 1, DType::f32, judge.device()));
   Adam optimizer(latents, {.lr = kRate});
-  for (int i = 0; i < kUpdates; ++i) {
+  for (int i = 0; i < updates; ++i) {
     optimizer.zero_grad();
     backward(judge.loss(gan.images(on_sphere(latents.z), given(gan, letters)), letters));
     optimizer.step();

@@ -19,7 +19,7 @@ struct Codes {
 /// cross entropy of the letter while each latent keeps the length that random ones have, sqrt(100);
 /// of each letter the code the judge is surest of is kept. In a conditional network the letter is
 /// given too. Deterministic in `seed`.
-Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed);
+Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed, int updates = 60);
 
 /// [steps, 100] from a to b [100] near the sphere that random latents lie near: turning, at equal
 /// angles if they are equally long. For opposite ones, in a straight line.
