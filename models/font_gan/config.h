@@ -78,8 +78,8 @@ struct Config {
     f("checkpoint_every", &checkpoint_every, "steps between checkpoints", 1);
     f("classifier_epochs", &classifier_epochs, "passes over the images for the letter classifier",
       1);
-    f("classifier_target", &classifier_target, "least validation accuracy of the letter classifier",
-      0, 1);
+    f("classifier_target", &classifier_target,
+      "least validation accuracy of the letter classifier, on images without known defects", 0, 1);
     f("variants", &variants, "reproduce: runs to compare, switches joined by +");
     f("num_seeds", &num_seeds, "reproduce: runs of each variant", 1);
     f("others", &others, "reproduce: further variants, of fewer runs");

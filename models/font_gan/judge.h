@@ -61,7 +61,8 @@ inline constexpr std::uint64_t kJudgeSeed = 641, kSecondJudgeSeed = 642;
 class Judge {
  public:
   /// Takes the classifier for these images and settings from data_dir, or trains it there. Error if
-  /// its validation accuracy is below config.classifier_target.
+  /// its validation accuracy is below config.classifier_target, unless the images have known
+  /// defects.
   Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
         Device device, std::uint64_t seed = kJudgeSeed);
 

@@ -113,6 +113,18 @@ TEST_SUITE("font_gan analysis") {
     CHECK(complexity(noisy) == Approx(1).epsilon(0.08));
   }
 
+  TEST_CASE("a judge that falls short is an error, but not on images with defects") {
+    Config config = small_config();
+    config.classifier_epochs = 1;
+    config.classifier_target = 1;
+    FontData data = bars();
+    const TemporaryFolder folder;
+    const auto judge = [&] { Judge(data, config, folder.path, Device::cpu); };
+    CHECK(contains(message_of(judge), "letter classifier (seed 641) of bars: validation accuracy"));
+    data.defects = {"bars are no letters"};
+    CHECK(message_of(judge) == "no error");
+  }
+
   TEST_CASE("letters: how complex, and how near the next one") {
     Judged& on = Judged::get();
     CHECK(on.judge.accuracy() > 0.8);
