@@ -13,6 +13,30 @@ void write_config(const fs::path& folder, const Fields& fields) {
   write_file_atomically(folder / "config.toml", fields.to_toml());
 }
 
+namespace {
+
+/// A folder for new work or, with the same settings, for work that was begun in it.
+fs::path begin_folder(const Options& options, const std::string& model, const std::string& run,
+                      const Fields& fields) {
+  const fs::path folder = output_folder(options, model, run);
+  make_folder(folder);
+  const fs::path file = folder / "config.toml";
+  require(!fs::exists(file) || read_text_file(file) == fields.to_toml(), folder.string(),
+          ": holds runs with other settings (see config.toml there); choose another --out");
+  write_config(folder, fields);
+  return folder;
+}
+
+/// Takes back what begin_folder() made for training that never began.
+void forget_folder(const fs::path& folder) {
+  if (fs::exists(folder / "lock")) return;
+  std::error_code error;
+  fs::remove(folder / "config.toml", error);
+  fs::remove(folder, error);  // if it is empty now
+}
+
+}  // namespace
+
 void configure(Fields fields, const Options& options, const std::string& model) {
   fields.load_toml(preset_toml(model, options.preset),
                    "models/" + model + "/configs/" + options.preset + ".toml");
@@ -37,34 +61,29 @@ void configure_training(Fields fields, const Options& options, const std::string
 
 fs::path train_in_folder(const Options& options, const std::string& model, const std::string& run,
                          const Fields& fields, const std::function<void(const fs::path&)>& train) {
-  fs::path folder = options.resume;
-  if (folder.empty()) {
-    folder = output_folder(options, model, run);
-    make_folder(folder);
-    write_config(folder, fields);
-  }
+  const bool begins = options.resume.empty();
+  const fs::path folder = begins ? begin_folder(options, model, run, fields) : options.resume;
   try {
     train(folder);
   } catch (const Interrupted&) {
-    throw Interrupted{"etude train " + model + " --resume " + folder.string() + " --data " +
-                      options.data_dir.string() + " --device " + options.device_name};
+    throw Interrupted{"etude train " + model + " --resume " + shell_word(folder.string()) +
+                      " --data " + shell_word(options.data_dir.string()) + " --device " +
+                      options.device_name};
+  } catch (...) {
+    if (begins) forget_folder(folder);
+    throw;
   }
   return folder;
 }
 
 fs::path reproduce_in_folder(const Options& options, const std::string& model, const Fields& fields,
                              const std::function<void(const fs::path&)>& work) {
-  const fs::path folder = output_folder(options, model, options.preset);
-  make_folder(folder);
-  const fs::path file = folder / "config.toml";
-  require(!fs::exists(file) || read_text_file(file) == fields.to_toml(), folder.string(),
-          ": holds runs with other settings (see config.toml there); choose another --out");
-  write_config(folder, fields);
+  const fs::path folder = begin_folder(options, model, options.preset, fields);
   try {
     work(folder);
   } catch (const Interrupted&) {
     throw Interrupted{options.command_line +
-                      (options.out.empty() ? " --out " + folder.string() : "")};
+                      (options.out.empty() ? " --out " + shell_word(folder.string()) : "")};
   }
   return folder;
 }
@@ -97,6 +116,19 @@ Json provenance(const Options& options, const std::string& model, const Fields& 
           {"config", fields.to_toml()}};
 }
 
+bool run_complete(const fs::path& folder, const std::string& data_hash) {
+  const fs::path file = folder / "result.json";
+  if (!fs::exists(file)) return false;
+  require(read_json(file).value("data_hash", data_hash) == data_hash, file.string(),
+          ": is of other data than there is now; bring that back, or choose another --out");
+  return true;
+}
+
+void write_result(const fs::path& folder, Json result) {
+  result.update({{"commit", build_id()}, {"machine", machine_description()}, {"date", today()}});
+  write_json(folder / "result.json", result);
+}
+
 void name_model(State& s, const std::string& model) {
   std::string name = model;
   s.text("model", name);
@@ -113,10 +145,10 @@ void save_model(const fs::path& path, const std::string& model, const Fields& fi
   save_safetensors(path, checkpoint);
 }
 
-void same_music(State& s, const std::string& hash, const std::string& data) {
+void same_data(State& s, const std::string& hash, const std::string& data) {
   std::string then = hash;
   s.text("data_hash", then);
-  require(then == hash, "the music has changed since the run began (", data,
+  require(then == hash, "the data has changed since the run began (", data,
           "): bring it back, or begin another run");
 }
 

@@ -25,8 +25,8 @@ void configure(Fields fields, const Options& options, const std::string& model);
 void configure_training(Fields fields, const Options& options, const std::string& model);
 
 /// Trains in the folder that --resume or --out names, or a new one, `run` in its name; makes it
-/// and writes config.toml. Call it when the data is there: a failed start leaves no folder.
-/// Ctrl-C leaves as Interrupted, with the command that goes on. Returns the folder.
+/// and writes config.toml. A start that fails before training leaves no folder. Ctrl-C leaves as
+/// Interrupted, with the command that goes on. Returns the folder.
 std::filesystem::path train_in_folder(
     const Options& options, const std::string& model, const std::string& run, const Fields& fields,
     const std::function<void(const std::filesystem::path&)>& train);
@@ -64,6 +64,13 @@ Json run_variants(
 Json provenance(const Options& options, const std::string& model, const Fields& fields,
                 std::chrono::steady_clock::time_point begin);
 
+/// Whether a run of a comparison has ended, with result.json. Error if that is of other data.
+bool run_complete(const std::filesystem::path& folder, const std::string& data_hash);
+
+/// Writes result.json, which a run of a comparison ends with, and into it by which commit and
+/// machine it was made, and when.
+void write_result(const std::filesystem::path& folder, Json result);
+
 /// Writes a run's settings as config.toml.
 void write_config(const std::filesystem::path& folder, const Fields& fields);
 
@@ -74,9 +81,9 @@ void name_model(State& s, const std::string& model);
 void save_model(const std::filesystem::path& path, const std::string& model, const Fields& fields,
                 const std::function<void(State&)>& state);
 
-/// Error if the music is not what it was when the run began: `hash` is of the one at hand, from the
+/// Error if the data is not what it was when the run began: `hash` is of the one at hand, from the
 /// data set or folder `data`. A part of the run's state.
-void same_music(State& s, const std::string& hash, const std::string& data);
+void same_data(State& s, const std::string& hash, const std::string& data);
 
 /// Results that take long, entry by entry in a JSON file: what was interrupted goes on where it
 /// was.

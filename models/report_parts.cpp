@@ -22,6 +22,21 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// The runs of a comparison may have been made by several starts of several builds, so it is they
+/// who say by which and where; `summary` knows of the last start.
+void name_makers(const fs::path& folder, Json& summary) {
+  for (const char* key : {"commit", "machine"}) {
+    std::vector<std::string> names;
+    for (const Json& run : summary.value("runs", Json::array())) {
+      const fs::path file = folder / run.get<std::string>() / "result.json";
+      const Json result = fs::exists(file) ? read_json(file) : Json::object();
+      const std::string name = result.value(key, summary.at(key).get<std::string>());
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+    if (!names.empty()) summary[key] = joined(names);
+  }
+}
+
 void add_provenance(Report& page, const Json& summary) {
   page.section("How this page was made");
   page.table({{"", "value"},
@@ -118,6 +133,7 @@ fs::path write_report_page(const fs::path& folder, Json summary,
                            const std::function<Report(Json&)>& fill) {
   const fs::path file = folder / "report.html";
   blame(folder / "summary.json", [&] {
+    name_makers(folder, summary);
     Report page = fill(summary);
     write_json(folder / "summary.json", summary);
     add_provenance(page, summary);

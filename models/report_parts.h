@@ -60,15 +60,14 @@ std::vector<std::pair<std::string, std::vector<const Run*>>> group_runs(
   return groups;
 }
 
-/// Error unless the runs of each group were trained on the same music.
+/// Error unless the runs of each group were trained on the same data.
 template <class Run>
-void require_same_music(
-    const std::filesystem::path& folder,
-    const std::vector<std::pair<std::string, std::vector<const Run*>>>& groups) {
+void require_same_data(const std::filesystem::path& folder,
+                       const std::vector<std::pair<std::string, std::vector<const Run*>>>& groups) {
   for (const auto& [kind, runs] : groups) {
     for (const Run* run : runs) {
       require(run->result.at("data_hash") == runs[0]->result.at("data_hash"), folder.string(), ": ",
-              run->name, " and ", runs[0]->name, " were trained on different music");
+              run->name, " and ", runs[0]->name, " were trained on different data");
     }
   }
 }

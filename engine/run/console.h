@@ -43,4 +43,10 @@ struct Interrupted {
   std::string how_to_resume;
 };
 
+/// For the loops of long work that is not training: throws Interrupted once stop_requested().
+void leave_if_stopped();
+
+/// A word as a shell reads it back, in quotes where it needs them.
+std::string shell_word(const std::string& word);
+
 }  // namespace etude

@@ -37,6 +37,34 @@ void remove_unfinished_files(const fs::path& folder) {
   }
 }
 
+/// One line, or indented. Bytes that are not UTF-8, as in a file's name, become U+FFFD: a result
+/// is not lost for them.
+std::string text_of(const Json& value, int indent = -1) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+/// Error unless every setting of `then`, TOML that a checkpoint was made with, is one of `now`.
+void require_same_settings(const std::string& then, const std::string& now, const fs::path& file) {
+  std::istringstream lines(then);
+  for (std::string line; std::getline(lines, line);) {
+    const bool setting = !line.empty() && line[0] != '#';
+    require(!setting || ("\n" + now).find("\n" + line + "\n") != std::string::npos, file.string(),
+            ": was made with ", line,
+            ", which config.toml beside it no longer says; put it back, "
+            "or begin another run");
+  }
+}
+
+/// The seconds of earlier starts; NaN where that is not known.
+double read_clock(const fs::path& file) {
+  try {
+    return read_json(file).at("seconds").get<double>();
+  } catch (const std::exception&) {  // how long it took is no reason not to go on
+    note(file.string() + ": is missing or damaged: the time of earlier starts is not known");
+    return NAN;
+  }
+}
+
 }  // namespace
 
 void make_folder(const fs::path& path) {
@@ -49,7 +77,7 @@ void make_folder(const fs::path& path) {
 }
 
 void write_json(const fs::path& path, const Json& value) {
-  write_file_atomically(path, value.dump(2) + "\n");
+  write_file_atomically(path, text_of(value, 2) + "\n");
 }
 
 Json read_json(const fs::path& path) {
@@ -74,7 +102,7 @@ JsonLog::JsonLog(fs::path path, std::int64_t keep_bytes) : path_(std::move(path)
 }
 
 void JsonLog::append(const Json& entry) {
-  file_ << entry.dump() << '\n';
+  file_ << text_of(entry) << '\n';
   require(file_.good(), path_.string(), ": cannot be written; is the disk full?");
 }
 
@@ -117,15 +145,18 @@ double run_training(const fs::path& folder, const TrainingJob& job) {
   const fs::path clock = folder / "seconds.json";
   double seconds_before = 0;
   if (fs::exists(last)) {
-    seconds_before = fs::exists(clock) ? read_json(clock).at("seconds").get<double>() : NAN;
+    seconds_before = read_clock(clock);
     const Checkpoint checkpoint = load_safetensors(last);
+    const auto settings = checkpoint.info.find("config");
+    if (settings != checkpoint.info.end())
+      require_same_settings(settings->second, job.config, last);
     State s = State::restore(checkpoint, last.string());
     visit(s);
     s.finish();
   }
   JsonLog log(folder / "log.jsonl", log_bytes);
   const auto begin = std::chrono::steady_clock::now();
-  const auto seconds = [&] { return seconds_before + seconds_since(begin); };
+  double total = seconds_before;  // up to the last checkpoint
   const auto save = [&] {
     job.flush(log);
     log_bytes = log.flush();
@@ -133,7 +164,8 @@ double run_training(const fs::path& folder, const TrainingJob& job) {
     checkpoint.info["config"] = job.config;
     State s = State::collect(checkpoint);
     visit(s);
-    if (!std::isnan(seconds_before)) write_json(clock, {{"seconds", seconds()}});
+    total = seconds_before + seconds_since(begin);
+    if (!std::isnan(total)) write_json(clock, {{"seconds", total}});
     save_safetensors(last, checkpoint);
   };
   Progress progress(job.label, job.num_steps, step);
@@ -145,7 +177,7 @@ double run_training(const fs::path& folder, const TrainingJob& job) {
     progress.update(step, status);
     if (stop && step < job.num_steps) throw Interrupted{folder.string()};
   }
-  return fs::exists(clock) ? read_json(clock).at("seconds").get<double>() : NAN;
+  return total;
 }
 
 }  // namespace etude

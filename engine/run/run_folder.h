@@ -58,7 +58,8 @@ struct TrainingJob {
 /// and at the end, and log.jsonl. A process killed at any moment and run again ends bit-identical
 /// to one left alone. On Ctrl-C saves and throws Interrupted. Error if another process trains in
 /// the folder. Returns the seconds that training took, those of earlier starts up to their last
-/// checkpoint with them (kept in seconds.json); NaN for a run that began without that record.
+/// checkpoint with them (kept in seconds.json); NaN where that record is missing. Error if the
+/// checkpoint was made with other settings than job.config.
 double run_training(const std::filesystem::path& folder, const TrainingJob& job);
 
 }  // namespace etude

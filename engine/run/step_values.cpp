@@ -33,7 +33,8 @@ void StepValues::flush(JsonLog& log) {
       if (!std::isfinite(value)) {
         throw Diverged(model_ + ": " + names_[k] + " is no longer finite at step " +
                        std::to_string(step) +
-                       "; lower lr, or look for the cause with ETUDE_ANOMALY=1");
+                       "; begin another run with a lower lr, or look for the cause with "
+                       "ETUDE_ANOMALY=1");
       }
       entry[names_[k]] = value;
     }

@@ -16,9 +16,7 @@ using namespace conv_ladder;
 template <class T>
 void gather(Stream& s, const View& x, const View& w, const View& y, const ConvParams& p,
             const ConvEpilogue& e) {
-  launch(s,
-         {.grid = dim3(static_cast<unsigned>((y.numel() + kGatherThreads - 1) / kGatherThreads)),
-          .block = dim3(kGatherThreads)},
+  launch(s, {.grid = grid_of(ceil_div(y.numel(), kGatherThreads)), .block = dim3(kGatherThreads)},
          gather_kernel<T>, ConvProblem(y, w, x, p), x.as<T>(), w.as<T>(), y.as<T>(),
          epilogue_of<T>(e));
 }

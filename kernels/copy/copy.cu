@@ -67,7 +67,7 @@ void launch_transpose(Stream& stream, const Strided<2>& s, Y* y, const X* x) {
     for (int k = 0; k < 2; ++k) outer.stride[k][d - 2] = s.stride[k][d];
   }
   const auto tiles = [](std::int64_t n) {
-    return gpu::Divisor(static_cast<std::uint32_t>((n + kTile - 1) / kTile));
+    return gpu::Divisor(static_cast<std::uint32_t>(ceil_div(n, kTile)));
   };
   const TransposeArguments<Y, X> a{y,
                                    x,
@@ -79,8 +79,8 @@ void launch_transpose(Stream& stream, const Strided<2>& s, Y* y, const X* x) {
                                    tiles(s.extent[1]),
                                    gpu::StridedIndex<2>(outer)};
   const auto blocks = a.tiles_across.value * a.tiles_down.value * outer.numel();
-  launch(stream, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kTile, kTileRows)},
-         transpose_kernel<Y, X>, a);
+  launch(stream, {.grid = grid_of(blocks), .block = dim3(kTile, kTileRows)}, transpose_kernel<Y, X>,
+         a);
 }
 
 template <class Y, class X>

@@ -31,6 +31,13 @@ struct LaunchConfig {
   std::source_location where = std::source_location::current();  // for error messages
 };
 
+/// Error where a launch does not take so many blocks along an axis.
+inline dim3 grid_of(std::int64_t x, std::int64_t y = 1, std::int64_t z = 1) {
+  require(x <= 0x7fffffff && y <= 0xffff && z <= 0xffff, "a grid of ", x, " x ", y, " x ", z,
+          " blocks: at most 2^31 - 1, 65535 and 65535 can be launched");
+  return dim3(static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z));
+}
+
 constexpr unsigned kWarpSize = 32;
 constexpr unsigned kFullMask = 0xffffffffu;
 

@@ -322,7 +322,7 @@ __device__ __forceinline__ void wgmma_bf16(float (&d)[64], std::uint64_t a, std:
 }
 
 /// The same with a [64, 16] in registers: warp w has the rows 16 w to 16 w + 15 as the four words
-/// of Bf16Mma::a_place (mma.h), see accumulators_as_operand. Neither may they be touched before
+/// of Bf16Mma::a_place (mma.h), see operand_from_sums. Neither may they be touched before
 /// wgmma_wait. b [16, 64], then [16, 128].
 template <Major B>
 __device__ __forceinline__ void wgmma_bf16(float (&d)[32], const std::uint32_t* a, std::uint64_t b,

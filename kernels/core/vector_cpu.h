@@ -26,6 +26,4 @@ typedef float UnalignedVector
 inline Vector load(const float* from) { return *reinterpret_cast<const UnalignedVector*>(from); }
 inline void store(float* to, Vector v) { *reinterpret_cast<UnalignedVector*>(to) = v; }
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace etude::cpu

@@ -128,16 +128,12 @@ __global__ void __launch_bounds__(kThreads)
   (i < C ? dgamma : dbeta)[c] = static_cast<T>(sum);
 }
 
-unsigned blocks(std::int64_t n, std::int64_t of) {
-  return static_cast<unsigned>((n + of - 1) / of);
-}
-
 }  // namespace
 
 void gpu::layer_norm(Stream& s, const View& x, const View& gamma, const View& beta,
                      const View& mean, const View& rstd, const View& y, double eps) {
   dispatch<float, bf16>("layer_norm", x.dtype, [&]<class T>() {
-    launch(s, {.grid = dim3(blocks(x.dim(0), kRows)), .block = dim3(kThreads)},
+    launch(s, {.grid = grid_of(ceil_div(x.dim(0), kRows)), .block = dim3(kThreads)},
            layer_norm_kernel<T>, x.as<T>(), gamma.as<T>(), beta.as<T>(), mean.as<float>(),
            rstd.as<float>(), y.as<T>(), x.dim(0), x.dim(1), static_cast<float>(eps));
   });
@@ -147,18 +143,16 @@ void gpu::layer_norm_grad(Stream& s, const View& dy, const View& x, const View& 
                           const View& mean, const View& rstd, const View& dx, const View& dgamma,
                           const View& dbeta) {
   dispatch<float, bf16>("layer_norm_grad", x.dtype, [&]<class T>() {
-    const std::int64_t rows = x.dim(0), C = x.dim(1), parts = (rows + kPartRows - 1) / kPartRows;
-    launch(s, {.grid = dim3(blocks(rows, kRows)), .block = dim3(kThreads)}, layer_norm_dx_kernel<T>,
-           dy.as<T>(), x.as<T>(), gamma.as<T>(), mean.as<float>(), rstd.as<float>(), dx.as<T>(),
-           rows, C);
+    const std::int64_t rows = x.dim(0), C = x.dim(1), parts = ceil_div(rows, kPartRows);
+    launch(s, {.grid = grid_of(ceil_div(rows, kRows)), .block = dim3(kThreads)},
+           layer_norm_dx_kernel<T>, dy.as<T>(), x.as<T>(), gamma.as<T>(), mean.as<float>(),
+           rstd.as<float>(), dx.as<T>(), rows, C);
     auto* part =
         static_cast<float*>(s.scratch(sizeof(float) * 2 * static_cast<std::size_t>(parts * C)));
-    launch(
-        s,
-        {.grid = dim3(blocks(C, kColumns), static_cast<unsigned>(parts)), .block = dim3(kThreads)},
-        layer_norm_parts_kernel<T>, dy.as<T>(), x.as<T>(), mean.as<float>(), rstd.as<float>(), part,
-        rows, C);
-    launch(s, {.grid = dim3(blocks(2 * C, kThreads)), .block = dim3(kThreads)},
+    launch(s, {.grid = grid_of(ceil_div(C, kColumns), parts), .block = dim3(kThreads)},
+           layer_norm_parts_kernel<T>, dy.as<T>(), x.as<T>(), mean.as<float>(), rstd.as<float>(),
+           part, rows, C);
+    launch(s, {.grid = grid_of(ceil_div(2 * C, kThreads)), .block = dim3(kThreads)},
            layer_norm_sum_kernel<T>, part, dgamma.as<T>(), dbeta.as<T>(), parts, C);
   });
 }

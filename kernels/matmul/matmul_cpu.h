@@ -2,33 +2,26 @@
 // What the CPU's ways to a product share: its tasks, the epilogue of a block of c, bf16.
 
 #include <cstddef>
-#include <exception>
 
+#include "kernels/core/parallel.h"
 #include "kernels/core/scratch.h"
 #include "kernels/matmul/epilogue.h"
 #include "kernels/matmul/problem.h"
 
 namespace etude {
 
-/// body(task) for each, shared out among the threads in one fixed way. An exception of a body, such
-/// as that of a Scratch without memory, reaches the caller: none may leave a parallel region.
+/// body(task) for each, shared out among the threads in one fixed way. An exception of a body
+/// reaches the caller.
 template <class Body>
 void for_each_task(std::int64_t tasks, int threads, Body body) {
   if (threads == 1) {  // a parallel region can cost as much as a tiny product
     for (std::int64_t task = 0; task < tasks; ++task) body(task);
     return;
   }
-  std::exception_ptr error;
+  CaughtException caught;
 #pragma omp parallel for schedule(static) num_threads(threads)
-  for (std::int64_t task = 0; task < tasks; ++task) {
-    try {
-      body(task);
-    } catch (...) {
-#pragma omp critical(etude_task_error)
-      error = std::current_exception();
-    }
-  }
-  if (error) std::rethrow_exception(error);
+  for (std::int64_t task = 0; task < tasks; ++task) caught.run([&] { body(task); });
+  caught.rethrow();
 }
 
 /// A block of c: its first element's place in all of c and column, its extents, c's row stride.

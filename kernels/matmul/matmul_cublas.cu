@@ -87,10 +87,9 @@ void matmul_cublas(Stream& s, const View& a, const View& b, const View& c,
     const Epilogue<T> epilogue(options);
     if (epilogue.only_scales()) return;
     const std::int64_t size = p.batch * p.m * p.n;
-    const auto blocks =
-        std::min<std::int64_t>((size + kFinishThreads - 1) / kFinishThreads, 1 << 14);
-    launch(s, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kFinishThreads)},
-           matmul_finish<T>, c.as<T>(), size, p.n, epilogue);
+    const auto blocks = std::min<std::int64_t>(ceil_div(size, kFinishThreads), 1 << 14);
+    launch(s, {.grid = grid_of(blocks), .block = dim3(kFinishThreads)}, matmul_finish<T>, c.as<T>(),
+           size, p.n, epilogue);
   });
 }
 

@@ -51,7 +51,7 @@ void matmul_hopper(Stream& s, const View& a, const View& b, const View& c,
     require(resident > 0, "matmul: the card has no room for a block of ", kHopperThreads,
             " threads and ", kHopperSmemBytes, " bytes of shared memory");
     launch(s,
-           {.grid = dim3(static_cast<unsigned>(std::min(problem.tiles.count(), resident))),
+           {.grid = grid_of(std::min(problem.tiles.count(), resident)),
             .block = dim3(kHopperThreads),
             .shared_bytes = kHopperSmemBytes},
            kernel, map_of(a, x, p.batch), map_of(b, y, p.batch), problem, c.as<bf16>(),

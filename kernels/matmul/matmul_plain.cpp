@@ -2,6 +2,8 @@
 // packed into the order in which the innermost loop reads them, stay in the caches.
 // Source: Goto & van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34,
 // 2008; Van Zee & van de Geijn, "BLIS", ACM TOMS 41, 2015.
+// Its tile is not that of core/tile_cpu.h: it is for f64 too, scales by alpha and beta, and its
+// 6 x 2 vectors of sums take one broadcast after the other, of packed rows.
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -86,6 +88,9 @@ void pack(const T* x, std::int64_t outer, std::int64_t depth, std::int64_t outer
   const std::int64_t whole = outer / Width;
   if (outer_stride == 1) {  // row after row, as x lies
     for (std::int64_t d = 0; d < depth; ++d) {
+      for (std::int64_t i = 0; i < outer; i += 64 / static_cast<std::int64_t>(sizeof(T))) {
+        __builtin_prefetch(x + (d + 8) * depth_stride + i);
+      }
       for (std::int64_t panel = 0; panel < whole; ++panel) {
         std::memcpy(to + (panel * depth + d) * Width, x + d * depth_stride + panel * Width,
                     Width * sizeof(T));
@@ -128,7 +133,10 @@ void tile(const T* a, const T* b, std::int64_t depth, T* c, std::int64_t c_row, 
   constexpr std::int64_t w = Vector<T>::width;
   V sum[Rows][2];
 #pragma GCC unroll 16
-  for (int r = 0; r < Rows; ++r) sum[r][0] = sum[r][1] = V{};
+  for (int r = 0; r < Rows; ++r) {
+    sum[r][0] = sum[r][1] = V{};
+    __builtin_prefetch(c + r * c_row, 1);
+  }
 #pragma GCC unroll 4
   for (std::int64_t d = 0; d < depth; ++d, a += kTileRows, b += 2 * w) {
     const V b0 = *reinterpret_cast<const V*>(b), b1 = *reinterpret_cast<const V*>(b + w);

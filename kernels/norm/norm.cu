@@ -206,7 +206,7 @@ void gpu::batch_norm_infer(Stream& s, const View& x, const View& gamma, const Vi
                            const BatchNormParams& params) {
   constexpr std::int64_t kMaxGrid = 4096;
   const Shape shape{x.dim(0), x.dim(1), x.dim(2)};
-  const std::int64_t blocks = std::min(kMaxGrid, (x.numel() + kThreads - 1) / kThreads);
+  const std::int64_t blocks = std::min(kMaxGrid, ceil_div(x.numel(), kThreads));
   const InferArgs args{x.as<float>(),
                        gamma.as<float>(),
                        beta.as<float>(),
@@ -215,8 +215,8 @@ void gpu::batch_norm_infer(Stream& s, const View& x, const View& gamma, const Vi
                        y.as<float>(),
                        static_cast<float>(params.eps),
                        static_cast<float>(params.slope)};
-  launch(s, {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kThreads)},
-         batch_norm_infer_kernel, args, shape);
+  launch(s, {.grid = grid_of(blocks), .block = dim3(kThreads)}, batch_norm_infer_kernel, args,
+         shape);
 }
 
 void gpu::batch_norm_grad(Stream& s, const View& dy, const View& x, const View& gamma,

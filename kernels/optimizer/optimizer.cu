@@ -51,9 +51,8 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 LaunchConfig grid_over(std::int64_t n) {
-  const std::int64_t blocks = (n + kThreads - 1) / kThreads;
-  return {.grid = dim3(static_cast<unsigned>(blocks < kMaxGrid ? blocks : kMaxGrid)),
-          .block = dim3(kThreads)};
+  const std::int64_t blocks = ceil_div(n, kThreads);
+  return {.grid = grid_of(blocks < kMaxGrid ? blocks : kMaxGrid), .block = dim3(kThreads)};
 }
 
 }  // namespace

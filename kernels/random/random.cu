@@ -33,7 +33,7 @@ struct Normal {
 LaunchConfig thread_per_four(std::int64_t n) {
   const std::int64_t blocks =
       std::min<std::int64_t>((n + 4 * kThreads - 1) / (4 * kThreads), 1 << 14);
-  return {.grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(kThreads)};
+  return {.grid = grid_of(blocks), .block = dim3(kThreads)};
 }
 
 bool is_aligned(const void* pointer) {

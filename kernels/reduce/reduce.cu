@@ -55,7 +55,7 @@ __global__ void __launch_bounds__(kThreads)
   };
   auto& s = shared<Smem>();
   const std::int64_t inner = plan.outputs.loop[plan.outputs.count - 1].extent;
-  const std::int64_t tiles = (inner + kTileColumns - 1) / kTileColumns;
+  const std::int64_t tiles = ceil_div(inner, kTileColumns);
   const std::int64_t column = blockIdx.x % tiles * kTileColumns + threadIdx.x;
   const bool inside = column < inner;
   const ReduceOffset output =
@@ -106,26 +106,24 @@ class Partials {
   void* data_;
 };
 
-unsigned grid_extent(std::int64_t blocks) { return static_cast<unsigned>(blocks); }
-
 template <class Op>
 void reduce_on_gpu(Stream& s, const View& x, const View& y, double scale) {
   const ReducePlan plan = plan_reduction(x, y);
   std::int64_t tiles = plan.outputs.total;
   if (plan.columns && tiles > 0) {
     const std::int64_t inner = plan.outputs.loop[plan.outputs.count - 1].extent;
-    tiles = tiles / inner * ((inner + kTileColumns - 1) / kTileColumns);
+    tiles = tiles / inner * ceil_div(inner, kTileColumns);
   }
   if (tiles == 0) return;
   const std::int64_t terms = std::max<std::int64_t>(plan.terms.total, 1);
   const std::int64_t least = plan.columns ? kColumnTerms : kRunTerms;
-  std::int64_t chunks = std::clamp<std::int64_t>((terms + least - 1) / least, 1,
+  std::int64_t chunks = std::clamp<std::int64_t>(ceil_div(terms, least), 1,
                                                  std::max<std::int64_t>(kBlocks / tiles, 1));
-  const std::int64_t chunk = (terms + chunks - 1) / chunks;
-  chunks = (terms + chunk - 1) / chunk;
+  const std::int64_t chunk = ceil_div(terms, chunks);
+  chunks = ceil_div(terms, chunk);
 
   const auto first_stage = [&](float* out, float factor) {
-    const dim3 grid(grid_extent(tiles), grid_extent(chunks));
+    const dim3 grid = grid_of(tiles, chunks);
     if (plan.columns) {
       launch(s, {.grid = grid, .block = dim3(kTileColumns, kTileRows)}, reduce_columns_kernel<Op>,
              x.as<float>(), out, plan, chunk, factor);
@@ -141,7 +139,7 @@ void reduce_on_gpu(Stream& s, const View& x, const View& y, double scale) {
   ReducePlan second;
   second.outputs.push_back({outputs, chunks, 1});
   second.terms.push_back({chunks, 1, 0});
-  launch(s, {.grid = dim3(grid_extent(outputs)), .block = dim3(kThreads)},
+  launch(s, {.grid = grid_of(outputs), .block = dim3(kThreads)},
          reduce_runs_kernel<typename Op::Merged>, partials.data(), y.as<float>(), second, chunks,
          scale);
 }
@@ -162,8 +160,8 @@ void gpu::reduce(Stream& s, Reduction reduction, const View& x, const View& y, d
 }
 
 void gpu::argmax(Stream& s, const View& x, const View& y) {
-  launch(s, {.grid = dim3(static_cast<unsigned>(x.dim(0))), .block = dim3(kThreads)}, argmax_kernel,
-         x.as<float>(), y.as<std::int32_t>(), x.dim(1));
+  launch(s, {.grid = grid_of(x.dim(0)), .block = dim3(kThreads)}, argmax_kernel, x.as<float>(),
+         y.as<std::int32_t>(), x.dim(1));
 }
 
 }  // namespace etude

@@ -42,9 +42,7 @@ __global__ void __launch_bounds__(kThreads)
 void gpu::rotary(Stream& s, const View& x, const View& y, const RotaryParams& params) {
   dispatch<float, bf16>("rotary", x.dtype, [&]<class S>() {
     const std::int64_t rows = x.dim(0) * x.dim(1), pairs = rows * (x.dim(4) / 2);
-    launch(s,
-           {.grid = dim3(static_cast<unsigned>((pairs + kThreads - 1) / kThreads)),
-            .block = dim3(kThreads)},
+    launch(s, {.grid = grid_of(ceil_div(pairs, kThreads)), .block = dim3(kThreads)},
            rotary_kernel<S>, x.as<S>(), y.as<S>(), rows, x.dim(1), x.dim(3), x.dim(4), params);
   });
 }

@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
 /// dx[r,c] = dloss[r] * (exp(x[r,c] - lse_r) - [c == target[r]])
 /// shapes  x, dx: [rows, cols], target, dloss: [rows]    dtype   f32, i32
 /// launch  grid = rows, block = 256, shared = block_reduce's
-/// edges   target -1 -> 0
+/// edges   target -1 -> 0, any other outside [0, cols) -> NaN
 /// cost    3 * rows * cols * 4 bytes; memory bound
 __global__ void __launch_bounds__(kThreads)
     cross_entropy_grad_kernel(const float* x, const std::int32_t* target, const float* dloss,
@@ -70,15 +70,15 @@ __global__ void __launch_bounds__(kThreads)
   x += blockIdx.x * cols;
   dx += blockIdx.x * cols;
   const float lse = row_log_sum_exp(x, cols).value();
-  const float scale = dloss[blockIdx.x];
   const std::int32_t t = target[blockIdx.x];
+  const float scale = t < cols && t >= 0 ? dloss[blockIdx.x] : NAN;
   for (std::int64_t c = threadIdx.x; c < cols; c += kThreads) {
     dx[c] = t == -1 ? 0.0f : scale * (expf(x[c] - lse) - (c == t ? 1.0f : 0.0f));
   }
 }
 
 LaunchConfig block_per_row(const View& x) {
-  return {.grid = dim3(static_cast<unsigned>(x.dim(0))), .block = dim3(kThreads)};
+  return {.grid = grid_of(x.dim(0)), .block = dim3(kThreads)};
 }
 
 }  // namespace

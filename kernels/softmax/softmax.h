@@ -35,6 +35,8 @@ inline void check_targets(const char* op, const View& x, const View& target, con
   require(target.dtype == DType::i32, op, ": targets must be i32, not ", name_of(target.dtype));
   require(loss.shape == target.shape && loss.dtype == x.dtype, op,
           ": one loss per row, of the logits' dtype");
+  require(x.contiguous() && target.contiguous() && loss.contiguous(), op,
+          ": logits, targets and losses must be contiguous");
 }
 }  // namespace detail
 
@@ -59,8 +61,8 @@ inline void cross_entropy(Stream& s, const View& x, const View& target, const Vi
   (s.device() == Device::cpu ? cpu::cross_entropy : gpu::cross_entropy)(s, x, target, loss);
 }
 
-/// dx[r,c] = dloss[r] * (softmax(x)[r,c] - [c == target[r]]), 0 without a target; the gradient of
-/// cross_entropy.
+/// dx[r,c] = dloss[r] * (softmax(x)[r,c] - [c == target[r]]), the gradient of cross_entropy: 0
+/// without a target, NaN where the loss is that of a foreign one.
 inline void cross_entropy_grad(Stream& s, const View& x, const View& target, const View& dloss,
                                const View& dx) {
   detail::check_targets("cross_entropy", x, target, dloss);

@@ -76,12 +76,13 @@ void cpu::cross_entropy_grad(Stream&, const View& x, const View& target, const V
       T* to = out + r * cols;
       const std::int32_t target_class = t[r];
       if (target_class == -1) return void(std::fill_n(to, cols, T{0}));
+      if (target_class < 0 || target_class >= cols) {
+        return void(std::fill_n(to, cols, std::numeric_limits<T>::quiet_NaN()));
+      }
       const T factor = scale[r];
 #pragma omp simd
       for (std::int64_t c = 0; c < cols; ++c) to[c] = factor * math::exp(row[c] - lse);
-      if (target_class >= 0 && target_class < cols) {
-        to[target_class] = factor * (math::exp(row[target_class] - lse) - 1);
-      }
+      to[target_class] = factor * (math::exp(row[target_class] - lse) - 1);
     });
   });
 }

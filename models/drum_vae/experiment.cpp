@@ -54,26 +54,27 @@ Json collapse(const Json& metrics) {
 /// One run of a comparison: the network with the least validation -ELBO, measured.
 void reproduce_run(Config config, const std::string& strategy, std::int64_t seed, bool figures,
                    const DrumData& data, const fs::path& folder, Device device) {
-  if (fs::exists(folder / "result.json")) return;
+  if (run_complete(folder, data.hash)) return;
   config.choose_strategy(strategy);
   config.seed = seed;
   make_folder(folder);
   write_config(folder, config.all());
-  const double train_seconds = train_run(config, data.train, data.validation, folder, device);
+  const double train_seconds = train_run(config, data, folder, device);
   const std::unique_ptr<Vae> best = load_vae(folder / "best.safetensors", device);
   const Json metrics = measure(best->model(), data, device);
   write_json(folder / "metrics.json", metrics);
   write_json(folder / "posterior_collapse.json", collapse(metrics));
   write_json(folder / "style_transfer.json", style_transfer(best->model(), data, device));
   if (figures) write_figures(best->model(), data.test, folder, device);
-  write_json(folder / "result.json", {{"strategy", strategy},
-                                      {"seed", seed},
-                                      {"epochs", config.epochs},
-                                      {"train_seconds", train_seconds},
-                                      {"beta", config.beta},
-                                      {"free_bits", config.free_bits},
-                                      {"high_from", config.high_from},
-                                      {"prior", config.prior}});
+  write_result(folder, {{"strategy", strategy},
+                        {"seed", seed},
+                        {"data_hash", data.hash},
+                        {"epochs", config.epochs},
+                        {"train_seconds", train_seconds},
+                        {"beta", config.beta},
+                        {"free_bits", config.free_bits},
+                        {"high_from", config.high_from},
+                        {"prior", config.prior}});
 }
 
 class DrumVaeExperiment : public Experiment {
@@ -88,7 +89,7 @@ class DrumVaeExperiment : public Experiment {
     configure_training(config.all(), options, name());
     const DrumData data = load_data(config, options.data_dir);
     return train_in_folder(options, name(), config.beta, config.all(), [&](const fs::path& folder) {
-      train_run(config, data.train, data.validation, folder, options.device);
+      train_run(config, data, folder, options.device);
     });
   }
 

@@ -81,7 +81,7 @@ int style_of(const Take& take) {
 /// column to `unknown`.
 std::vector<Pattern> read_bars(const fs::path& path, const Take& take, std::int64_t& unknown) {
   require(fs::exists(path), take.place, ": ", path.string(), " is missing", kGet);
-  const midi::Score score = midi::score(midi::read(path));
+  const midi::Score score = midi::read_score(path);
   for (const midi::TimeSignature& signature : score.time_signatures) {
     require(signature.numerator == 4 && signature.denominator == 4, take.place, ": says 4-4, but ",
             path.string(), " has ", int{signature.numerator}, "/", signature.denominator,

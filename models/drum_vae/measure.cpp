@@ -7,6 +7,7 @@
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
+#include "engine/run/console.h"
 #include "eval/drum_patterns.h"
 #include "eval/latent.h"
 #include "eval/metrics.h"
@@ -27,6 +28,7 @@ constexpr int kMeanDraws = 16;
 template <class F>
 void in_chunks(const Tensor& x, std::int64_t step, F f) {
   for (std::int64_t begin = 0; begin < x.dim(0); begin += step) {
+    leave_if_stopped();
     f(begin, slice(x, 0, begin, std::min(x.dim(0), begin + step)));
   }
 }

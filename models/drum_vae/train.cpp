@@ -180,15 +180,15 @@ namespace {
 /// The run as a TrainingJob: batches and evaluation around Vae::step.
 class Run {
  public:
-  Run(const Config& config, const Patterns& train, const Patterns& validation,
-      const std::filesystem::path& folder, Device device)
+  Run(const Config& config, const DrumData& data, const std::filesystem::path& folder,
+      Device device)
       : config_(config),
         device_(device),
         vae_(config, device),
-        patterns_(train),
-        train_(to_tensor(train, Device::cpu)),
-        validation_(to_tensor(validation, device)),
-        batches_(static_cast<std::uint64_t>(config.seed), every_row(train), config.batch),
+        data_(data),
+        train_(to_tensor(data.train, Device::cpu)),
+        validation_(to_tensor(data.validation, device)),
+        batches_(static_cast<std::uint64_t>(config.seed), every_row(data.train), config.batch),
         values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
         best_(folder / "best.safetensors", kModelName, config_.all()) {}
 
@@ -230,7 +230,7 @@ class Run {
     char text[64];
     std::snprintf(text, sizeof text, "-ELBO %.2f  KL high %.2f", e.negative_elbo(), e.high());
     status_ = text;
-    learn_styles(vae_.model(), patterns_, device_);
+    learn_styles(vae_.model(), data_.train, device_);
     best_.offer(e.negative_elbo(), [&](State& s) {
       s.number("epoch", epoch);
       vae_.model().state(s, "model");
@@ -239,6 +239,7 @@ class Run {
 
   void state(State& s) {
     name_model(s, kModelName);
+    same_data(s, data_.hash, data_.name);
     vae_.state(s);
     best_.state(s);
     s.text("status", status_);
@@ -247,7 +248,7 @@ class Run {
   Config config_;
   Device device_;
   Vae vae_;
-  const Patterns& patterns_;
+  const DrumData& data_;
   Tensor train_, validation_;
   EpochBatches batches_;
   StepValues values_;
@@ -257,9 +258,9 @@ class Run {
 
 }  // namespace
 
-double train_run(const Config& config, const Patterns& train, const Patterns& validation,
-                 const std::filesystem::path& folder, Device device) {
-  Run run(config, train, validation, folder, device);
+double train_run(const Config& config, const DrumData& data, const std::filesystem::path& folder,
+                 Device device) {
+  Run run(config, data, folder, device);
   return run_training(folder, run.job());
 }
 

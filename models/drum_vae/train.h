@@ -6,8 +6,8 @@
 
 #include "engine/optim/adam.h"
 #include "engine/run/run_folder.h"
+#include "models/drum_vae/data.h"
 #include "models/drum_vae/model.h"
-#include "models/drum_vae/patterns.h"
 
 namespace etude::drum_vae {
 
@@ -64,8 +64,8 @@ void learn_styles(DrumVae& model, const Patterns& patterns, Device device);
 
 /// Trains in `folder` (resuming what is there) and leaves log.jsonl, best.safetensors (least
 /// validation -ELBO) and last.safetensors. Returns the seconds, as run_training().
-double train_run(const Config& config, const Patterns& train, const Patterns& validation,
-                 const std::filesystem::path& folder, Device device);
+double train_run(const Config& config, const DrumData& data, const std::filesystem::path& folder,
+                 Device device);
 
 /// The network of a checkpoint file of this model. Error if the file is not one.
 std::unique_ptr<Vae> load_vae(const std::filesystem::path& checkpoint, Device device);

@@ -10,6 +10,7 @@
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
+#include "engine/run/console.h"
 #include "eval/latent.h"
 #include "eval/png.h"
 
@@ -60,6 +61,7 @@ Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed, int updates) {
   Latents latents(normal(random, {kTries * kLetters, kLatent}, 0, 1, DType::f32, judge.device()));
   Adam optimizer(latents, {.lr = kRate});
   for (int i = 0; i < updates; ++i) {
+    leave_if_stopped();
     optimizer.zero_grad();
     backward(judge.loss(gan.images(on_sphere(latents.z), given(gan, letters)), letters));
     optimizer.step();

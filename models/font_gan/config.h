@@ -140,6 +140,9 @@ struct Config {
   /// Discriminator updates, each with a batch of its own, per generator update.
   std::int64_t discriminator_updates() const { return wgan_gp ? critic_steps : 1; }
   /// Whether a bound on its gradient takes the place of the discriminator's batch norm and dropout.
+  /// Whether its discriminator gives scores that mean something only beside each other, and no
+  /// probabilities.
+  bool scores() const { return r1_r2 || wgan_gp; }
   bool bounded_discriminator() const { return r1_r2 || wgan_gp || spectral_norm; }
 };
 

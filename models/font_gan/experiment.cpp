@@ -73,8 +73,10 @@ void measure_run(const Config& config, Judged& on, double train_seconds, bool fi
       {"variant", config.variant()},
       {"seed", config.seed},
       {"data", on.data.name},
+      {"data_hash", on.data.hash},
       {"epochs", config.epochs},
       {"train_seconds", train_seconds},
+      {"discriminator", config.scores() ? "scores" : "probabilities"},
       {"scores", on.judge.score(samples).to_json()},
       {"second", second_opinion(on.judge.judge(samples), on.second.judge(samples)).to_json()}};
   if (figures) {
@@ -87,13 +89,13 @@ void measure_run(const Config& config, Judged& on, double train_seconds, bool fi
       result["style"] = {{"share", style.share}, {"chance", style.chance}, {"judge", style.judge}};
     }
   }
-  write_json(folder / "result.json", result);
+  write_result(folder, std::move(result));
 }
 
 /// One run of a comparison, trained and measured.
 void reproduce_run(Config config, const std::string& variant, std::int64_t seed, bool figures,
                    Judged& on, const fs::path& folder, Device device) {
-  if (fs::exists(folder / "result.json")) return;
+  if (run_complete(folder, on.data.hash)) return;
   config.data = on.data.name;
   config.choose_variant(variant);
   config.seed = seed;
@@ -104,11 +106,12 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
     measure_run(config, on, seconds, figures, folder);
   } catch (const Diverged& error) {  // is a result too, and no reason to lose the other runs
     note(error.what());
-    write_json(folder / "result.json", {{"variant", variant},
-                                        {"seed", seed},
-                                        {"data", on.data.name},
-                                        {"epochs", config.epochs},
-                                        {"diverged", error.what()}});
+    write_result(folder, {{"variant", variant},
+                          {"seed", seed},
+                          {"data", on.data.name},
+                          {"data_hash", on.data.hash},
+                          {"epochs", config.epochs},
+                          {"diverged", error.what()}});
   }
 }
 

@@ -150,8 +150,10 @@ Tensor Gan::step(const Tensor& real, const Tensor& letters) {
 
   const NoGrad no_grad;
   const auto one = [](const Tensor& t) { return reshape(t, {1}); };
-  return concat({one(d.loss), one(g_loss), one(mean(sigmoid(d.on_real))),
-                 one(mean(sigmoid(d.on_fake))), d_norm, g_norm},
+  const auto opinion = [&](const Tensor& on) {
+    return one(mean(config_.scores() ? on : sigmoid(on)));
+  };
+  return concat({one(d.loss), one(g_loss), opinion(d.on_real), opinion(d.on_fake), d_norm, g_norm},
                 0);
 }
 

@@ -65,6 +65,7 @@ class Gan {
 };
 
 /// The names of what Gan::step returns, in order.
+/// d_real, d_fake: mean probability of being real; of Config::scores() mean score.
 inline constexpr const char* kStepValues[] = {"d_loss", "g_loss",      "d_real",
                                               "d_fake", "d_grad_norm", "g_grad_norm"};
 

@@ -188,7 +188,7 @@ void Judge::train(const FontData& data, const Config& config) {
     backward(loss);
     optimizer.step();
     progress.update(step + 1);
-    if (stop_requested()) throw Interrupted{""};
+    leave_if_stopped();
   }
 }
 

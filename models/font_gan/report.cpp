@@ -165,19 +165,22 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
   };
   page.figure(draw(LinePlot{.title = "Losses",
                             .x_label = "epoch",
-                            .y_label = "nats (generator: "
-                                       "nats, or squared feature distance)",
+                            .y_label = run.has_scores ? "loss"
+                                                      : "nats (generator: "
+                                                        "nats, or squared feature distance)",
                             .series = {series("discriminator", column(run.history, 0)),
                                        series("generator", column(run.history, 1))}}),
               "Means over each epoch.");
   std::vector<double> ratio;
   for (const EpochMeans& means : run.history.epochs) ratio.push_back(means.loss_ratio());
-  page.figure(draw(LinePlot{.title = "Loss ratio, generator / discriminator",
-                            .x_label = "epoch",
-                            .y_label = "ratio",
-                            .series = {series("G / D", ratio)},
-                            .log_y = true}),
-              "Logarithmic. The reference reports read collapse from this ratio.");
+  if (std::ranges::all_of(ratio, [](double r) { return r > 0; })) {  // a critic's loss has a sign
+    page.figure(draw(LinePlot{.title = "Loss ratio, generator / discriminator",
+                              .x_label = "epoch",
+                              .y_label = "ratio",
+                              .series = {series("G / D", ratio)},
+                              .log_y = true}),
+                "Logarithmic. The reference reports read collapse from this ratio.");
+  }
   page.figure(draw(LinePlot{.title = "Gradient norms",
                             .x_label = "epoch",
                             .y_label = "L2 norm",
@@ -185,14 +188,14 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
                                        series("generator", column(run.history, 5))},
                             .log_y = true}),
               "Means over each epoch, logarithmic.");
-  page.figure(draw(LinePlot{.title = "The discriminator's opinion",
-                            .x_label = "epoch",
-                            .y_label = "mean probability of being real",
-                            .series = {series("D(x)", column(run.history, 2)),
-                                       series("D(G(z))", column(run.history, 3))},
-                            .y_low = 0,
-                            .y_high = 1}),
-              "On real and on generated images, in training mode.");
+  LinePlot opinion{.title = "The discriminator's opinion",
+                   .x_label = "epoch",
+                   .y_label = run.has_scores ? "mean score" : "mean probability of being real",
+                   .series = {series("D(x)", column(run.history, 2)),
+                              series("D(G(z))", column(run.history, 3))}};
+  if (!run.has_scores) opinion.y_low = 0, opinion.y_high = 1;
+  page.figure(draw(opinion), std::string("On real and on generated images, in training mode.") +
+                                 (run.has_scores ? " Only the difference has a meaning." : ""));
   std::vector<double> shares;
   for (std::int64_t count : run.scores.histogram) {
     shares.push_back(static_cast<double>(count) / static_cast<double>(run.scores.samples));

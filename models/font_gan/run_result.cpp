@@ -19,6 +19,7 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
       return;
     }
     run.train_seconds = number_or_nan(result.at("train_seconds"));
+    run.has_scores = result.value("discriminator", "") == "scores";
     run.scores = Scores::from_json(result.at("scores"));
     run.second = SecondOpinion::from_json(result.at("second"));
     if (result.contains("code_confidences")) {

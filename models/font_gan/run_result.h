@@ -17,6 +17,7 @@ struct RunResult {
   std::string variant;   // as Config::variant()
   std::string kind;      // what it is compared as: the variant, "ee641, VARIANT" on those images
   std::string diverged;  // why there is nothing of what follows but the epochs asked for; or empty
+  bool has_scores = false;  // as Config::scores()
   std::int64_t epochs = 0;
   double train_seconds = NAN;
   Scores scores;

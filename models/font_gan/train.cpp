@@ -27,6 +27,7 @@ class Run {
         folder_(folder),
         device_(device),
         gan_(config, device),
+        data_hash_(data.hash),
         batches_(static_cast<std::uint64_t>(config.seed), training_images(config, data),
                  config.batch),
         values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
@@ -120,6 +121,7 @@ class Run {
 
   void state(State& s) {
     name_model(s, kModelName);
+    same_data(s, data_hash_, config_.data);
     gan_.state(s);
     best_.state(s);
     s.text("scores", scores_text_);
@@ -130,6 +132,7 @@ class Run {
   std::filesystem::path folder_;
   Device device_;
   Gan gan_;
+  std::string data_hash_;
   Tensor images_, labels_;  // on the CPU
   std::vector<std::int64_t> image_epochs_;
   EpochBatches batches_;

@@ -76,7 +76,7 @@ void append(Json& row, std::span<const NamedMeasure> measures, const Measures& m
 
 /// add_to(row) adds a piece, last of all it does: one that cannot be measured is only told.
 void add_piece(Json& row, const std::string& name, const auto& add_to) {
-  if (stop_requested()) throw Interrupted{""};
+  leave_if_stopped();
   try {
     add_to(row);
   } catch (const Error& error) {

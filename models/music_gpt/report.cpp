@@ -271,9 +271,9 @@ Report page_of(const fs::path& folder, Json& summary) {
                         .variants = group_runs(runs, &RunResult::variant)};
   for (const RunResult& run : runs) {
     require(run.data == results.data, folder.string(), ": ", run.name, " and ", runs[0].name,
-            " were trained on different music");
+            " were trained on different data");
   }
-  require_same_music(folder, results.variants);
+  require_same_data(folder, results.variants);
   const Ways ways = ways_of(results.variants);
   summary["table"] = comparison_json(results, ways);
 

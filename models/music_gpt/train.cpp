@@ -256,7 +256,7 @@ class Run {
 
   void state(State& s) {
     name_model(s, kModelName);
-    same_music(s, music_.hash, music_.data);
+    same_data(s, music_.hash, music_.data);
     trainer_.state(s);
     s.generator("windows", random_);
     best_.state(s);

@@ -60,20 +60,25 @@ MidiSource find_source(const std::string& data, const fs::path& data_dir) {
   return own_midi(data, "bwv888, smd, giantmidi_eval, tunes, auto");
 }
 
+constexpr double kMostHours = 19;  // of stretched(), whose ticks are 32 bits
+
 bool is_held_out_work(const Piece& piece) {
   return std::ranges::any_of(kHeldOutWorks,
                              [&](const char* work) { return piece.name.starts_with(work); });
 }
 
 /// At its own tempo alone.
-Piece read_piece(const fs::path& file, const Tokenizer& tokenizer) {
-  Piece piece{.name = file.stem().string(), .score = midi::score(midi::read(file)), .ids = {}};
+Piece read_piece(const fs::path& file, const Tokenizer& tokenizer, bool augmented) {
+  Piece piece{.name = file.stem().string(), .score = midi::read_score(file), .ids = {}};
   try {
     piece.ids[kOwnTempo] = tokenizer.encode(piece.score);
   } catch (const Error& error) {
     fail(file.string(), ": ", error.what());
   }
   require(piece.own_ids().size() >= 2, file.string(), ": holds no note of a piano");
+  const double hours = midi::TimeMap(piece.score).seconds(piece.score.end) / 3600;
+  require(!augmented || hours * kTempoFactors.back() < kMostHours, file.string(), ": lasts ", hours,
+          " hours, too long for --set augmentation=true");
   return piece;
 }
 
@@ -118,8 +123,7 @@ midi::Score stretched(const midi::Score& score, double factor) {
   const midi::TimeMap time(score);
   const auto to_tick = [&](double tick) {
     const double seconds = time.seconds(tick) * factor;
-    require(seconds < 19 * 3600, "a piece of ", seconds, " s at another tempo is too long: leave ",
-            "augmentation out");
+    require(seconds < kMostHours * 3600, "stretched: ", seconds, " s are too long");
     return static_cast<std::uint32_t>(std::llround(seconds * 2 * kTicksPerQuarter));
   };
   midi::Score result;
@@ -147,8 +151,9 @@ Music load_music(const Config& config, const fs::path& data_dir) {
               .hash = {},
               .notes = {}};
   if (!source.note.empty()) music.notes.push_back(source.note);
-  std::vector<Piece> pieces = read_pieces(
-      source, music.notes, [&](const fs::path& file) { return read_piece(file, tokenizer); });
+  std::vector<Piece> pieces = read_pieces(source, music.notes, [&](const fs::path& file) {
+    return read_piece(file, tokenizer, config.augmentation);
+  });
   for (std::size_t i = 0; i < pieces.size(); ++i) {
     const bool held_out = source.data == "giantmidi_eval" ? is_held_out_work(pieces[i])
                                                           : is_held_out(i, pieces.size(), 8);

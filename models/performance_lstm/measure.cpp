@@ -161,6 +161,7 @@ Json measure(Trainer& trainer, const Music& music, std::uint64_t seed) {
   result["settings"][kTrueNotes] = distances_of(tokenised, truth);
   const TrainingRuns known(music.train, config.loop);
   for (const Setting& setting : settings(config, music, primer_piece(music))) {
+    leave_if_stopped();
     Generator random(seed, kMeasureStream);
     Json row{{"events", setting.options.count}, {"empty", 0}};
     std::vector<Note> all;

@@ -222,7 +222,7 @@ void data_section(Report& page, const Variants& variants) {
 Report page_of(const fs::path& folder, Json& summary) {
   const std::vector<RunResult> runs = read_runs(folder, summary, read_run);
   const Variants variants = group_runs(runs, &RunResult::variant);
-  require_same_music(folder, variants);
+  require_same_data(folder, variants);
   const Columns columns = columns_of(variants);
   summary["table"] = comparison_json(columns);
 

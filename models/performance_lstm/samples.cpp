@@ -13,7 +13,7 @@ namespace {
 
 std::vector<std::int32_t> read_primer(const SampleConfig& config, const Tokenizer& tokenizer) {
   if (config.primer == "none") return {};
-  const midi::Score score = midi::score(midi::read(config.primer));
+  const midi::Score score = midi::read_score(config.primer);
   std::vector<std::int32_t> ids = tokenizer.encode(score);
   require(!ids.empty(), config.primer, ": holds no note of a piano, so it cannot prime");
   if (static_cast<std::int64_t>(ids.size()) > config.primer_length) {

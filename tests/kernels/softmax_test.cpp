@@ -6,6 +6,7 @@
 
 #include "kernels/softmax/cases.h"
 #include "kernels/softmax/reference.h"
+#include "tests/error_text.h"
 #include "tests/kernels/harness.h"
 
 namespace etude {
@@ -79,18 +80,37 @@ TEST_SUITE("softmax") {
     for (Device device : testing::kDevices) {
       const auto x =
           input(DType::f32, {3, 3}, {0, -INFINITY, 0, -INFINITY, -INFINITY, -INFINITY, 1, 2, 3});
-      const auto y = testing::run(device,
-                                  {x, input(DType::i32, {3}, {0, 0, 7}), output(DType::f32, {3, 3}),
-                                   output(DType::f32, {3})},
-                                  [](Stream& s, auto v) {
-                                    softmax(s, v[0], v[2]);
-                                    cross_entropy(s, v[0], v[1], v[3]);
-                                  });
+      const auto y = testing::run(
+          device,
+          {x, input(DType::i32, {3}, {0, 0, 7}), output(DType::f32, {3, 3}),
+           output(DType::f32, {3}), input(DType::f32, {3}, {1, 1, 1}), output(DType::f32, {3, 3})},
+          [](Stream& s, auto v) {
+            softmax(s, v[0], v[2]);
+            cross_entropy(s, v[0], v[1], v[3]);
+            cross_entropy_grad(s, v[0], v[1], v[4], v[5]);
+          });
       testing::expect_close("softmax", {y[0].begin(), y[0].begin() + 3}, {0.5, 0, 0.5}, 1e-6);
       for (int c = 3; c < 6; ++c) CHECK(std::isnan(y[0][c]));
       CHECK(y[1][0] == doctest::Approx(std::log(2.0)));
       CHECK(std::isnan(y[1][2]));
+      for (int c = 6; c < 9; ++c) CHECK(std::isnan(y[2][c]));  // no step on a label that is none
     }
+  }
+
+  TEST_CASE("what does not lie without gaps is refused by name") {
+    float x[6] = {}, loss[2] = {};
+    std::int32_t target[2] = {};
+    const View rows(x, DType::f32, {2, 3}), targets(target, DType::i32, {2}),
+        losses(loss, DType::f32, {2});
+    View turned = rows, one = losses;
+    turned.strides = {1, 2};
+    one.strides = {0};
+    Stream& s = Stream::of(Device::cpu);
+    const std::string refused = "cross_entropy: logits, targets and losses must be contiguous";
+    CHECK(message_of([&] { cross_entropy(s, turned, targets, losses); }) == refused);
+    CHECK(message_of([&] { cross_entropy(s, rows, targets, one); }) == refused);
+    CHECK(message_of([&] { cross_entropy_grad(s, rows, targets, one, rows); }) == refused);
+    CHECK(message_of([&] { cross_entropy(s, rows, targets, losses); }) == "no error");
   }
 
   TEST_CASE("a row without a target has no loss and no gradient, whatever its logits") {

@@ -169,7 +169,8 @@ TEST_SUITE("drum_vae") {
 
   TEST_CASE("a few steps learn, for every switch; a checkpoint brings the network back") {
     Generator generator(7, 8);
-    const Patterns train = draw_patterns(32, generator), validation = draw_patterns(8, generator);
+    DrumData data{.name = "drawn"};
+    data.train = draw_patterns(32, generator), data.validation = draw_patterns(8, generator);
     const std::filesystem::path folder =
         std::filesystem::temp_directory_path() / "etude_drum_vae_test";
     for (const char* high_from : {"low", "features"}) {
@@ -181,13 +182,13 @@ TEST_SUITE("drum_vae") {
         config.train_temperature = std::string(prior) == "standard";
         std::filesystem::remove_all(folder);
         make_folder(folder);
-        train_run(config, train, validation, folder, Device::cpu);
+        train_run(config, data, folder, Device::cpu);
         const std::vector<Json> log = JsonLog::read(folder / "log.jsonl");
         REQUIRE(log.size() == 30 + 2);  // 160 / 32 steps of 6 epochs; epochs 5 and 6 validate
         CHECK(log.back().at("negative_elbo").get<double>() < 75);
         CHECK(log.front().at("negative_elbo").get<double>() > 95);
         const auto vae = load_vae(folder / "best.safetensors", Device::cpu);
-        const Evaluation again = evaluate(vae->model(), to_tensor(validation, Device::cpu));
+        const Evaluation again = evaluate(vae->model(), to_tensor(data.validation, Device::cpu));
         double best = 1e9;
         for (const Json& entry : log) {
           if (entry.contains("epoch"))
@@ -197,7 +198,7 @@ TEST_SUITE("drum_vae") {
         // The last evaluation's styles are in the last checkpoint, not what averaging left of them.
         const auto last = load_vae(folder / "last.safetensors", Device::cpu);
         const auto deviation = last->model().style_deviation.to_vector<float>();
-        learn_styles(last->model(), train, Device::cpu);
+        learn_styles(last->model(), data.train, Device::cpu);
         CHECK(last->model().style_deviation.to_vector<float>() == deviation);
       }
     }

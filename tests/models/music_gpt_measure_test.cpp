@@ -108,8 +108,6 @@ void let_play(Trainer& trainer, float bar) {
   }
 }
 
-midi::Score read_score(const fs::path& file) { return midi::score(midi::read(file)); }
-
 TEST_SUITE("music_gpt_measure") {
   TEST_CASE("measures of a score that is counted by hand") {
     // Bars: C G; C C E G; none; a drum.
@@ -309,7 +307,7 @@ TEST_SUITE("music_gpt_measure") {
       }
       CHECK(row.at("seconds")[1] == Approx(3 * 4 * 0.5));
       CHECK(row.at("si_long")[0].is_null() == !synth_available());
-      const midi::Score score = read_score(folder.path / (name + ".mid"));
+      const midi::Score score = midi::read_score(folder.path / (name + ".mid"));
       CHECK(row.at("notes")[0] == score.notes.size());
       CHECK(row.at("gs_16")[0] == measures_of(score, 3, false).gs_16);
       CHECK(fs::exists(folder.path / (name + ".png")));
@@ -321,7 +319,7 @@ TEST_SUITE("music_gpt_measure") {
     const Json& song = all.at("prompts").at("07");
     CHECK(song.size() == 1);  // "plain" is not the report's
     CHECK(song.at("default").at("h1").size() == 1);
-    const midi::Score continued = read_score(folder.path / "07-default.mid");
+    const midi::Score continued = midi::read_score(folder.path / "07-default.mid");
     REQUIRE(continued.notes.size() >= 4);
     for (int i = 0; i < 4; ++i)
       CHECK(continued.notes[i].pitch == music.held_out[0].score.notes[i].pitch);
@@ -371,18 +369,18 @@ TEST_SUITE("music_gpt_measure") {
     config.count = 2;
     write_samples(trainer, config, 1, folder.path);
     for (const char* name : {"piece-1", "piece-2"}) {
-      CHECK(num_bars(read_score(folder.path / (std::string(name) + ".mid"))) <= 6);
+      CHECK(num_bars(midi::read_score(folder.path / (std::string(name) + ".mid"))) <= 6);
       CHECK(fs::exists(folder.path / (std::string(name) + ".png")));
     }
-    const midi::Score second = read_score(folder.path / "piece-2.mid");
-    CHECK(second != read_score(folder.path / "piece-1.mid"));
+    const midi::Score second = midi::read_score(folder.path / "piece-2.mid");
+    CHECK(second != midi::read_score(folder.path / "piece-1.mid"));
     config.prompt_bars = 2;
     CHECK(
         contains(message_of([&] { write_samples(trainer, config, 1, folder.path); }), "--prompt"));
     config.prompt = (folder.path / "in" / "song.mid").string();
     write(melody(60, 4), config.prompt);
     write_samples(trainer, config, 1, folder.path);
-    const midi::Score continued = read_score(folder.path / "piece-2.mid");
+    const midi::Score continued = midi::read_score(folder.path / "piece-2.mid");
     REQUIRE(continued.notes.size() > 8);
     for (int i = 0; i < 8; ++i) CHECK(continued.notes[i].pitch == melody(60, 4).notes[i].pitch);
     CHECK(continued.notes[8].tick >= 2 * 4 * continued.division.ticks);

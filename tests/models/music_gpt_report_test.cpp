@@ -343,9 +343,9 @@ TEST_SUITE("music_gpt_report") {
     CHECK(contains(damaged("real.json", [](Json& json) { json["whole"]["h1"] = Json::array(); }),
                    "real.json: no real piece"));
     CHECK(contains(damaged("remi-2/result.json", [](Json& json) { json["data"] = "tunes"; }),
-                   "remi-2 and remi-1 were trained on different music"));
+                   "remi-2 and remi-1 were trained on different data"));
     CHECK(contains(damaged("remi-2/result.json", [](Json& json) { json["data_hash"] = "else"; }),
-                   "remi-2 and remi-1 were trained on different music"));
+                   "remi-2 and remi-1 were trained on different data"));
     CHECK(message() == "no error");
   }
 }

@@ -303,7 +303,7 @@ TEST_SUITE("performance_lstm") {
     config.iterations = 10;
     CHECK(
         contains(message_of([&] { train_run(config, other, folder.path / "parts", Device::cpu); }),
-                 "the music has changed"));
+                 "the data has changed"));
   }
 
   TEST_CASE("bits per event: the sum over events, pieces of any length side by side") {
@@ -455,7 +455,7 @@ TEST_SUITE("performance_lstm") {
                    "--primer_length"));
     sample.primer_length = 10;
     write_samples(trainer, sample, 1, folder.path);
-    const midi::Score written = midi::score(midi::read(folder.path / "piece-1.mid"));
+    const midi::Score written = midi::read_score(folder.path / "piece-1.mid");
     REQUIRE(written.notes.size() >= 2);
     CHECK(written.notes[0].pitch == 60);
     CHECK(fs::exists(folder.path / "piece-1.png"));

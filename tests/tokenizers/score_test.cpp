@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tests/error_text.h"
+#include "tests/temporary_folder.h"
 
 using namespace etude;
 using namespace etude::midi;
@@ -139,6 +140,10 @@ TEST_CASE("midi score: patterns of format 2 are taken one at a time") {
   const File file{2, {96}, {{{on(0, 60, 1)}, 9}, {{on(0, 62, 1)}, 9}}};
   CHECK(contains(message_of([&] { score(file); }), "format 2 holds independent patterns, here 2"));
   CHECK(score({0, file.division, {file.tracks[1]}}).notes == std::vector<Note>{{0, 9, 62, 1}});
+  const TemporaryFolder folder;
+  write(file, folder.path / "two.mid");
+  CHECK(contains(message_of([&] { read_score(folder.path / "two.mid"); }),
+                 (folder.path / "two.mid").string() + ": midi: a file of format 2"));
 }
 
 TEST_CASE("midi score: a score comes back from its file") {

@@ -4,6 +4,7 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+run="$work/the run's"
 settings=(--preset smoke --device cpu --data "$work/data" --set epochs=2000 --set eval_every=2000
           --set checkpoint_every=100000)
 
@@ -16,21 +17,21 @@ interrupted() {
     sleep 0.1
     # Training has begun when there is a log and SIGINT is caught; from then on Ctrl-C saves.
     caught=$(sed -n 's/^SigCgt:\t/0x/p' "/proc/$pid/status" 2>/dev/null) || break
-    if [[ -e "$work/run/log.jsonl" ]] && ((caught & 2)); then sleep 1; break; fi
+    if [[ -e "$run/log.jsonl" ]] && ((caught & 2)); then sleep 1; break; fi
   done
   kill -INT "$pid" || true
   timeout 120 tail --pid="$pid" --sleep-interval=0.1 -f /dev/null || kill -KILL "$pid" 2>/dev/null || true
   wait "$pid" || status=$?
-  if [[ $status -ne 130 ]] || ! grep -q 'everything is saved, continue with: etude train drum_vae --resume' "$work/err"; then
+  if [[ $status -ne 130 ]] || ! grep -q 'saved up to the last finished step, continue with: .* train drum_vae --resume' "$work/err"; then
     echo "exit code $status:"; cat "$work/err"; exit 1
   fi
 }
 
-interrupted "$ETUDE_BIN" train drum_vae "${settings[@]}" --out "$work/run"
-[[ -s "$work/run/last.safetensors" && -s "$work/run/log.jsonl" ]]
-before=$(wc -l <"$work/run/log.jsonl")
-read -r -a command <<<"$(sed -n 's/.*continue with: etude //p' "$work/err")"
-interrupted "$ETUDE_BIN" "${command[@]}"
-after=$(wc -l <"$work/run/log.jsonl")
+interrupted "$ETUDE_BIN" train drum_vae "${settings[@]}" --out "$run"
+[[ -s "$run/last.safetensors" && -s "$run/log.jsonl" ]]
+before=$(wc -l <"$run/log.jsonl")
+# As it stands there, whatever the names of folders are.
+interrupted bash -c "exec env $(sed -n 's/.*continue with: //p' "$work/err")"
+after=$(wc -l <"$run/log.jsonl")
 ((after > before)) || { echo "the resumed run did not go on: $before, $after steps"; exit 1; }
 echo "interrupted after $before steps, resumed, interrupted after $after"

@@ -129,7 +129,7 @@ Score score(const File& file) {
           file.tracks.size());
   require(file.format != 2 || file.tracks.size() <= 1,
           "midi: a file of format 2 holds independent patterns, here ", file.tracks.size(),
-          "; make a score of one: File{0, file.division, {file.tracks[i]}}");
+          "; save the one that is meant as a file of its own");
   Score score{.division = file.division};
   score.track_names.resize(file.tracks.size());
   for (std::size_t i = 0; i < file.tracks.size(); ++i)
@@ -147,6 +147,15 @@ Score score(const File& file) {
   start_at_zero(score.tempos);
   start_at_zero(score.time_signatures);
   return score;
+}
+
+Score read_score(const std::filesystem::path& path) {
+  const File file = read(path);
+  try {
+    return score(file);
+  } catch (const Error& error) {
+    fail(path.string(), ": ", error.what());
+  }
 }
 
 namespace {

@@ -2,6 +2,7 @@
 // MIDI as music: notes with durations, tempos, bars; from files and to files.
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,8 @@ struct Score {
 /// short for their type are ignored. Pressure, sysex and release velocities are File's alone.
 /// Throws Error for format 2 with several tracks: give it a File with the one that is meant.
 Score score(const File& file);
+/// The music of the file at `path`. Error names it.
+Score read_score(const std::filesystem::path& path);
 
 /// A file of format 1: a track with tempos and signatures, then one for each track and channel that
 /// has notes, controls or bends, each with its track's name and its programs; texts lie in the

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/error.h"
+#include "engine/run/console.h"
 
 namespace etude {
 
@@ -20,7 +21,7 @@ Arguments parse_arguments(int argc, char** argv, const std::vector<std::string>&
   arguments.command_line = "etude";
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
-    arguments.command_line += " " + word;
+    arguments.command_line += " " + shell_word(word);
     if (!word.starts_with("--")) {
       arguments.words.push_back(word);
       continue;
@@ -41,7 +42,7 @@ Arguments parse_arguments(int argc, char** argv, const std::vector<std::string>&
     } else {
       require(i + 1 < argc, "option ", key, " needs a value");
       arguments.options[key].emplace_back(argv[++i]);
-      arguments.command_line += " " + std::string(argv[i]);
+      arguments.command_line += " " + shell_word(argv[i]);
     }
   }
   return arguments;

@@ -183,7 +183,7 @@ void get_data(const std::string& name, const fs::path& data_dir) try {
   note(name + ": " + std::to_string(set.files.size()) + " files verified");
   std::cout << folder.string() << std::endl;
 } catch (const Interrupted&) {
-  throw Interrupted{"etude data get " + name + " --data " + data_dir.string()};
+  throw Interrupted{"etude data get " + name + " --data " + shell_word(data_dir.string())};
 } catch (const fs::filesystem_error& error) {
   fail("etude data get ", name, ": ", error.what());
 }

@@ -41,7 +41,7 @@ class Reader {
   void each_file(const std::function<void(const std::string& path)>& visit) {
     archive_entry* entry = nullptr;
     while (check(archive_read_next_header(archive_.get(), &entry))) {
-      if (stop_requested()) throw Interrupted{};
+      leave_if_stopped();
       const char* name = archive_entry_pathname(entry);
       if (name == nullptr) continue;  // not of this locale, so none of ours
       std::string path = name;

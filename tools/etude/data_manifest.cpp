@@ -80,7 +80,7 @@ std::vector<DataFile> parse_manifest(const std::string& text, const std::string&
 
 std::string first_difference(const std::vector<DataFile>& files, const fs::path& folder) {
   for (const DataFile& file : files) {
-    if (stop_requested()) throw Interrupted{};
+    leave_if_stopped();
     const fs::path path = folder / file.path;
     if (!fs::is_regular_file(path)) return file.path + " is missing";
     const std::string sum = sha256_of(path);

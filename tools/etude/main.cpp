@@ -151,6 +151,38 @@ void info() {
   std::cout << std::endl;
 }
 
+void reproduce(const std::string& model, Options options) {
+  if (model != "all") {
+    std::cout << find_experiment(model).reproduce(options).string() << std::endl;
+    return;
+  }
+  // What would stop a later one is said before the hours of the first.
+  for (const Experiment* experiment : experiments()) {
+    preset_toml(experiment->name(), options.preset);
+  }
+  if (options.out.empty()) {
+    options.out = output_folder(options, "all", options.preset);
+    options.command_line += " --out " + options.out.string();
+  }
+  for (const Experiment* experiment : experiments()) {
+    Options own = options;
+    own.out /= experiment->name();
+    std::cout << experiment->reproduce(own).string() << std::endl;
+  }
+}
+
+/// A command of this program as the user can give it again: by the name that this one was started
+/// by, with the variables that it was given.
+std::string runnable(const std::string& command, const char* program) {
+  std::string text;
+  for (const char* name : {"ETUDE_FONT_DIR", "ETUDE_DATA_MIRROR"}) {
+    if (const char* value = std::getenv(name)) {
+      text += std::string(name) + "=" + shell_word(value) + " ";
+    }
+  }
+  return text + shell_word(program) + command.substr(std::string("etude").size());
+}
+
 int run(int argc, char** argv) {
   if (argc < 2 || std::string(argv[1]) == "--help" || std::string(argv[1]) == "help") {
     std::cout << kUsage;
@@ -207,13 +239,7 @@ int run(int argc, char** argv) {
               << std::endl;
   } else if (command == "reproduce") {
     no_more_than(2);
-    const std::string& model = word(1, "MODEL or all");
-    for (const Experiment* experiment : experiments()) {
-      if (model != "all" && experiment != &find_experiment(model)) continue;
-      Options own = options;
-      if (model == "all" && !own.out.empty()) own.out /= experiment->name();
-      std::cout << experiment->reproduce(own).string() << std::endl;
-    }
+    reproduce(word(1, "MODEL or all"), options);
   } else if (command == "report") {
     no_more_than(3);
     std::cout << find_experiment(word(1, "MODEL")).report(word(2, "FOLDER")).string() << std::endl;
@@ -236,7 +262,8 @@ int main(int argc, char** argv) {
   } catch (const etude::Interrupted& interrupted) {
     std::cerr << "etude: stopped";
     if (!interrupted.how_to_resume.empty()) {
-      std::cerr << "; everything is saved, continue with: " << interrupted.how_to_resume;
+      std::cerr << "; saved up to the last finished step, continue with: "
+                << etude::runnable(interrupted.how_to_resume, argv[0]);
     }
     std::cerr << std::endl;
     return 130;

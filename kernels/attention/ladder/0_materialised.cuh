@@ -151,7 +151,7 @@ __global__ void __launch_bounds__(kElementThreads)
 }
 
 inline LaunchConfig element_launch(std::int64_t n) {
-  return {.grid = grid_of(blocks_for(n, kElementThreads)), .block = dim3(kElementThreads)};
+  return {.grid = grid_of(ceil_div(n, kElementThreads)), .block = dim3(kElementThreads)};
 }
 
 template <class T>
@@ -161,7 +161,7 @@ void run_materialised(Stream& s, const AttentionForward& arguments) {
   auto* x = static_cast<float*>(s.scratch(sizeof(float) * scores));
   launch(s, element_launch(scores), attention_scores<T>, p, x);
   launch(s,
-         {.grid = grid_of(blocks_for(p.heads * p.T, kRowThreads / kWarpSize)),
+         {.grid = grid_of(ceil_div(p.heads * p.T, kRowThreads / kWarpSize)),
           .block = dim3(kRowThreads)},
          attention_softmax<T>, p, x);
   launch(s, element_launch(p.heads * p.T * p.D), attention_outputs<T>, p, x);

@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kDeltaThreads)
 template <class T>
 void run_delta(Stream& s, const AttentionProblem<T>& p, float* delta) {
   launch(s,
-         {.grid = grid_of(blocks_for(p.heads * p.T, kDeltaThreads / kWarpSize)),
+         {.grid = grid_of(ceil_div(p.heads * p.T, kDeltaThreads / kWarpSize)),
           .block = dim3(kDeltaThreads)},
          attention_delta<T>, p, delta);
 }

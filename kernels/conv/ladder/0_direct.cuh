@@ -13,9 +13,7 @@ namespace etude::conv_ladder {
 constexpr int kDirectThreads = 256;
 
 inline LaunchConfig thread_per_element(const View& result) {
-  return {
-      .grid = dim3(static_cast<unsigned>((result.numel() + kDirectThreads - 1) / kDirectThreads)),
-      .block = dim3(kDirectThreads)};
+  return {.grid = grid_of(ceil_div(result.numel(), kDirectThreads)), .block = dim3(kDirectThreads)};
 }
 
 /// y[b,k,p,q] = leaky(bias_k + sum_{c,r,s} x[b, c, p stride - pad + r dilation, ...] * w[k,c,r,s])

@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(kSharedTileThreads)
   const int tile = static_cast<int>(blockIdx.x) % (tiles_p * tiles_q);
   const int b = static_cast<int>(blockIdx.x) / (tiles_p * tiles_q);
   const int first_p = tile / tiles_q * plan.tile_p, first_q = tile % tiles_q * plan.tile_q;
-  const int blocks_per_group = (n.Kg + kFilters - 1) / kFilters;
+  const int blocks_per_group = ceil_div(n.Kg, kFilters);
   const int group = static_cast<int>(blockIdx.y) / blocks_per_group;
   const int first_k = static_cast<int>(blockIdx.y) % blocks_per_group * kFilters;  // in the group
   const int own_p = thread / plan.tile_q, own_q = thread % plan.tile_q;
@@ -126,14 +126,13 @@ inline void run_shared_patches(Stream& s, const ConvProblem& problem, const floa
   const ConvShape n(problem);
   if (problem.B * problem.K * problem.P * problem.Q == 0) return;
   const SharedTilePlan plan = shared_tile_plan(n);
-  const auto tiles = [](std::int64_t extent, int tile) { return (extent + tile - 1) / tile; };
-  const std::int64_t across = tiles(n.P, plan.tile_p) * tiles(n.Q, plan.tile_q) * n.B;
-  const std::int64_t filters = tiles(n.Kg, kFilters) * n.groups;
+  const std::int64_t across = ceil_div(n.P, plan.tile_p) * ceil_div(n.Q, plan.tile_q) * n.B;
+  const std::int64_t filters = ceil_div(n.Kg, kFilters) * n.groups;
   require(filters < 65536, "conv shared_tile: ", n.K, " output channels in ", n.groups,
           " groups take ", filters, " rows of blocks, a grid has at most 65535");
   const int threads = plan.tile_p * plan.tile_q;
   launch(s,
-         {.grid = dim3(static_cast<unsigned>(across), static_cast<unsigned>(filters)),
+         {.grid = grid_of(across, filters),
           .block = dim3(static_cast<unsigned>(threads)),
           .shared_bytes = plan.bytes(n)},
          shared_tile_kernel, n, plan, x, w, y);

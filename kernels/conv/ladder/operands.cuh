@@ -71,11 +71,13 @@ struct Patches {
         dilation_w(n.dilation_w) {}
   /// digits: image, row and column of the output position.
   __device__ Place position(const Digits& i) const {
-    return place(i.outer * C, i.mid * stride_h - pad_h, i.inner * stride_w - pad_w);
+    return place(static_cast<std::uint32_t>(i.outer) * static_cast<std::uint32_t>(C),
+                 i.mid * stride_h - pad_h, i.inner * stride_w - pad_w);
   }
   /// digits: channel (after `first_channel`), row and column of the tap.
   __device__ Place tap(const Digits& i, int first_channel) const {
-    return place(first_channel + i.outer, i.mid * dilation_h, i.inner * dilation_w);
+    return place(static_cast<std::uint32_t>(first_channel + i.outer), i.mid * dilation_h,
+                 i.inner * dilation_w);
   }
   /// The element at position + tap; null in the padding.
   __device__ const T* at(const Place& p) const {
@@ -85,9 +87,8 @@ struct Patches {
   }
 
  private:
-  __device__ Place place(int plane, int h, int w) const {
-    const auto rows = static_cast<std::uint32_t>(plane) * static_cast<std::uint32_t>(H) +
-                      static_cast<std::uint32_t>(h);
+  __device__ Place place(std::uint32_t plane, int h, int w) const {
+    const auto rows = plane * static_cast<std::uint32_t>(H) + static_cast<std::uint32_t>(h);
     return {rows * static_cast<std::uint32_t>(W) + static_cast<std::uint32_t>(w), h, w};
   }
 };
@@ -97,7 +98,7 @@ template <class T>
 struct Elements {
   const T* data;
 
-  __device__ static Place place(int offset) { return {static_cast<std::uint32_t>(offset), 0, 0}; }
+  __device__ static Place place(std::uint32_t offset) { return {offset, 0, 0}; }
   __device__ const T* at(const Place& p) const { return p.h >= 0 ? data + p.offset : nullptr; }
 };
 
@@ -194,7 +195,9 @@ struct WeightGrad {
   __device__ const WeightGrad& phase(int) const { return *this; }
   __device__ Place a_row(int group, int k) const { return a.place((group * rows + k) * a_run); }
   __device__ Place a_depth(const Digits& d) const {
-    return a.place((d.outer * K * depth_radix.mid + d.mid) * depth_radix.inner + d.inner);
+    // Unsigned, as Place: the last step's places beyond the end may pass 2^31.
+    const auto plane = static_cast<std::uint32_t>(d.outer) * static_cast<std::uint32_t>(K);
+    return a.place((plane * depth_radix.mid + d.mid) * depth_radix.inner + d.inner);
   }
   __device__ Place b_column(int group, int column) const {
     return b.tap(column_radix.digits(column), group * Cg);

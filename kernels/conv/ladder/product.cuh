@@ -36,7 +36,7 @@ struct DepthRange {
   int begin, end;
 
   __device__ DepthRange(int depth, int step, int parts) {
-    const int steps = (depth + step - 1) / step, own = (steps + parts - 1) / parts;
+    const int steps = ceil_div(depth, step), own = ceil_div(steps, parts);
     begin = min(depth, static_cast<int>(blockIdx.y) * own * step);
     end = min(depth, begin + own * step);
   }
@@ -167,16 +167,15 @@ constexpr std::int64_t kStepsPerPart = 4;
 template <class Tile, class P>
 void run_product(Stream& s, P product, int groups, Statistics statistics, std::size_t shared_bytes,
                  void (*kernel)(P, int, Split)) {
-  const auto tiles_along = [](std::int64_t n, std::int64_t tile) { return (n + tile - 1) / tile; };
-  const std::int64_t column_tiles = tiles_along(product.columns, Tile::kColumns);
-  const std::int64_t tiles = tiles_along(product.rows, Tile::kRows) * column_tiles * groups;
+  const std::int64_t column_tiles = ceil_div(product.columns, Tile::kColumns);
+  const std::int64_t tiles = ceil_div(product.rows, Tile::kRows) * column_tiles * groups;
   const std::int64_t all_tiles = tiles * product.phases();
   require(all_tiles < (std::int64_t{1} << 31), "conv: the result takes ", all_tiles,
           " tiles, a grid has at most 2^31 - 1");
   if (all_tiles == 0) return;
-  const std::int64_t steps = tiles_along(product.depth, Tile::kDepth);
+  const std::int64_t steps = ceil_div(product.depth, Tile::kDepth);
   const std::int64_t parts = std::clamp<std::int64_t>(
-      tiles_along(kFillingBlocks, all_tiles), 1, std::max<std::int64_t>(1, steps / kStepsPerPart));
+      ceil_div(kFillingBlocks, all_tiles), 1, std::max<std::int64_t>(1, steps / kStepsPerPart));
   // One call of scratch() serves both: the next one would take this one's memory.
   const std::int64_t channels = std::int64_t{product.rows} * groups;
   const std::int64_t moments = column_tiles * Tile::kAcross * product.phases();
@@ -192,8 +191,7 @@ void run_product(Stream& s, P product, int groups, Statistics statistics, std::s
     product.epilogue.parts = static_cast<int>(moments);
   }
   const Split split{static_cast<int>(parts), reinterpret_cast<float*>(memory + moments_bytes)};
-  LaunchConfig config{.grid = dim3(static_cast<unsigned>(tiles), static_cast<unsigned>(parts),
-                                   static_cast<unsigned>(product.phases())),
+  LaunchConfig config{.grid = grid_of(tiles, parts, product.phases()),
                       .block = dim3(Tile::kThreads),
                       .shared_bytes = shared_bytes};
   launch(s, config, kernel, product, column_tiles, split);
@@ -204,7 +202,7 @@ void run_product(Stream& s, P product, int groups, Statistics statistics, std::s
   }
   if (statistics.mean) {
     constexpr int kMergeThreads = 128;
-    launch(s, {.grid = dim3(static_cast<unsigned>(channels)), .block = dim3(kMergeThreads)},
+    launch(s, {.grid = grid_of(channels), .block = dim3(kMergeThreads)},
            merge_moments_kernel<kMergeThreads>, product.epilogue.moments, product.epilogue.parts,
            statistics.mean, statistics.var);
   }

@@ -54,8 +54,7 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 inline LaunchConfig thread_per(std::int64_t n) {
-  return {.grid = dim3(static_cast<unsigned>((n + kThreads - 1) / kThreads)),
-          .block = dim3(kThreads)};
+  return {.grid = grid_of(ceil_div(n, kThreads)), .block = dim3(kThreads)};
 }
 
 template <class T>

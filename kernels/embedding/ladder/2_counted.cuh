@@ -31,9 +31,9 @@ struct Chunks {
   /// At least 8 warps' widths each, at most 64 in all.
   explicit Chunks(std::int64_t n) {
     const std::int64_t width = kWarpSize, least = 8 * width, most = 64;
-    size = ((n + most - 1) / most + width - 1) / width * width;
+    size = ceil_div(ceil_div(n, most), width) * width;
     size = size < least ? least : size;
-    count = (n + size - 1) / size;
+    count = ceil_div(n, size);
   }
 };
 
@@ -149,14 +149,13 @@ void run_counted(Stream& s, const View& ids, const View& dy, const View& dw) {
   auto* counts = static_cast<std::int32_t*>(memory.own);
   auto* block_total = counts + chunks.count * rows;
   const auto* id = ids.as<std::int32_t>();
-  const LaunchConfig thread_per_row{.grid = dim3(static_cast<unsigned>(blocks)),
-                                    .block = dim3(kCountThreads)};
+  const LaunchConfig thread_per_row{.grid = grid_of(blocks), .block = dim3(kCountThreads)};
   fill_bytes(s, counts, Device::gpu, 0, static_cast<std::size_t>(4 * chunks.count * rows));
   launch(s, thread_per(n), count_kernel, id, counts, n, rows, chunks.size);
   launch(s, thread_per_row, totals_kernel, counts, memory.start, block_total, rows, chunks.count);
   launch(s, thread_per_row, starts_kernel, memory.start, block_total, rows);
-  launch(s, {.grid = dim3(static_cast<unsigned>(chunks.count)), .block = dim3(kWarpSize)},
-         place_kernel, id, memory.start, counts, memory.order, n, rows, chunks.size);
+  launch(s, {.grid = grid_of(chunks.count), .block = dim3(kWarpSize)}, place_kernel, id,
+         memory.start, counts, memory.order, n, rows, chunks.size);
   sum_lists<T>(s, memory, ids, dy, dw);
 }
 

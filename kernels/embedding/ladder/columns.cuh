@@ -22,8 +22,7 @@ __device__ __forceinline__ std::int64_t column() {
 template <int Width>
 LaunchConfig block_per_row(std::int64_t rows, std::int64_t cols) {
   const std::int64_t tiles = (cols + kThreads * Width - 1) / (kThreads * Width);
-  return {.grid = dim3(static_cast<unsigned>(rows), static_cast<unsigned>(tiles)),
-          .block = dim3(kThreads)};
+  return {.grid = grid_of(rows, tiles), .block = dim3(kThreads)};
 }
 
 /// f.template operator()<4>() where rows of T begin at multiples of 4 elements in all operands,

@@ -19,7 +19,7 @@ constexpr int kTileDepth = 64;  // of the sums, per step along them
 constexpr int kOwn = 4;         // rows of a thread, each with 4 sums
 
 constexpr std::int64_t padded_depth(std::int64_t depth) {
-  return (depth + kTileDepth - 1) / kTileDepth * kTileDepth;
+  return ceil_div(depth, kTileDepth) * kTileDepth;
 }
 
 /// Four neighbours, which one instruction loads.
@@ -261,14 +261,14 @@ std::size_t kept_backward(std::int64_t H) {
 /// Whether all blocks of both directions are resident at once, as a barrier of the grid needs it.
 template <class T>
 bool persistent_fits(const LstmShape& n) {
-  const std::int64_t blocks = (n.H + kUnits - 1) / kUnits;
+  const std::int64_t blocks = ceil_div(n.H, kUnits);
   return n.H > 0 && n.B > 0 && n.T > 0 &&
          blocks <= resident_blocks(lstm_persistent<T>, kThreads, kept_forward<T>(n.H)) &&
          blocks <= resident_blocks(lstm_persistent_grad<T>, kThreads, kept_backward<T>(n.H));
 }
 
 inline LaunchConfig persistent_launch(const LstmShape& n, std::size_t kept) {
-  return {.grid = dim3(static_cast<unsigned>((n.H + kUnits - 1) / kUnits)),
+  return {.grid = grid_of(ceil_div(n.H, kUnits)),
           .block = dim3(kThreads),
           .shared_bytes = kept,
           .cooperative = true};

@@ -222,13 +222,13 @@ bool launch_wavefront(std::span<const P> layers, Launch launch) {
   if (L < 2 || layers.size() > kLstmStackLayers || n.T == 0 || n.B == 0 || n.H == 0) return false;
   const auto with = [&]<int Groups>() {
     constexpr std::int64_t kOwned = kUnits * Groups;
-    const std::int64_t blocks = L * ((n.H + kOwned - 1) / kOwned);
+    const std::int64_t blocks = L * ceil_div(n.H, kOwned);
     const std::size_t kept = kOwned * kept_in_wavefront<T>(n.H);
     if (blocks > resident_blocks(lstm_wavefront<T, Groups>, kThreads, kept) ||
         blocks > resident_blocks(lstm_wavefront_grad<T, Groups>, kThreads, kept)) {
       return false;
     }
-    launch.template operator()<Groups>(LaunchConfig{.grid = dim3(static_cast<unsigned>(blocks)),
+    launch.template operator()<Groups>(LaunchConfig{.grid = grid_of(blocks),
                                                     .block = dim3(kThreads),
                                                     .shared_bytes = kept,
                                                     .cooperative = true});

@@ -153,8 +153,7 @@ struct UnitPlace {
   }
 };
 inline LaunchConfig unit_per_thread(std::int64_t count) {
-  return {.grid = dim3(static_cast<unsigned>((count + kThreads - 1) / kThreads)),
-          .block = dim3(kThreads)};
+  return {.grid = grid_of(ceil_div(count, kThreads)), .block = dim3(kThreads)};
 }
 
 /// y[i] = x[i] mask[i]; y may be x
@@ -222,9 +221,7 @@ template <class T>
 void bias_grad(Stream& s, const LstmBackward& p) {
   if (detail::lstm_input_is_summed(p)) return;
   const std::int64_t cols = p.dbias.numel();
-  launch(s,
-         {.grid = dim3(static_cast<unsigned>((cols + kBiasColumns - 1) / kBiasColumns)),
-          .block = dim3(kThreads)},
+  launch(s, {.grid = grid_of(ceil_div(cols, kBiasColumns)), .block = dim3(kThreads)},
          lstm_bias_grad<T>, p.dgates.as<T>(), p.dbias.as<T>(), p.x.dim(0) * p.x.dim(1), cols);
 }
 

@@ -227,7 +227,7 @@ __global__ void __launch_bounds__(kMmaThreads)
                               p.n - at.n, p.k, b_aligned);
   const int warp = static_cast<int>(threadIdx.x) / 32;
   const int row = warp / 2 * kMmaWarpTile, col = warp % 2 * kMmaWarpTile;
-  const std::int64_t steps = tiles_along(p.k, kMmaDepth<T>);
+  const std::int64_t steps = ceil_div(p.k, kMmaDepth<T>);
   // A group of copies to each step, empty where there is nothing left to load: the wait counts.
   for (int step = 0; step < kMmaStages - 1; ++step) {
     if (step < steps) load_a.load(stage[step].a), load_b.load(stage[step].b);

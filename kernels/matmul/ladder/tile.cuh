@@ -8,10 +8,6 @@
 
 namespace etude::matmul_ladder {
 
-HOST_DEVICE inline std::int64_t tiles_along(std::int64_t extent, int tile) {
-  return (extent + tile - 1) / tile;
-}
-
 /// The number of elements, at most `most`, where `left` remain.
 HOST_DEVICE inline int at_most(int most, std::int64_t left) {
   return left < most ? static_cast<int>(left) : most;
@@ -19,10 +15,8 @@ HOST_DEVICE inline int at_most(int most, std::int64_t left) {
 
 /// One block per tile of c, all in the grid's x: its other two axes end at 65535.
 inline dim3 tile_grid(const MatmulProblem& p, int tile_m, int tile_n) {
-  const std::int64_t tiles = p.batch * tiles_along(p.m, tile_m) * tiles_along(p.n, tile_n);
-  require(tiles < (std::int64_t{1} << 31), "matmul: c of ", p.batch, " x [", p.m, ", ", p.n,
-          "] takes ", tiles, " blocks, a grid has at most 2^31 - 1");
-  return dim3(static_cast<unsigned>(tiles));
+  const std::int64_t tiles = p.batch * ceil_div(p.m, tile_m) * ceil_div(p.n, tile_n);
+  return grid_of(tiles);
 }
 
 /// The block's tile: its product's place in the batch, its first row and column in c.
@@ -31,8 +25,8 @@ struct TilePlace {
 };
 
 __device__ __forceinline__ TilePlace tile_place(const MatmulProblem& p, int tile_m, int tile_n) {
-  const auto across = static_cast<unsigned>(tiles_along(p.n, tile_n));
-  const auto down = static_cast<unsigned>(tiles_along(p.m, tile_m));
+  const auto across = static_cast<unsigned>(ceil_div(p.n, tile_n));
+  const auto down = static_cast<unsigned>(ceil_div(p.m, tile_m));
   const unsigned row = blockIdx.x / across;
   return {row / down, static_cast<std::int64_t>(row % down) * tile_m,
           static_cast<std::int64_t>(blockIdx.x % across) * tile_n};

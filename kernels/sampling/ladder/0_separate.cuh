@@ -197,8 +197,7 @@ __global__ void __launch_bounds__(kStepThreads) draw_kernel(Steps a, PhiloxKey k
 }
 
 inline LaunchConfig thread_per(std::int64_t n) {
-  return {.grid = dim3(static_cast<unsigned>((n + kStepThreads - 1) / kStepThreads)),
-          .block = dim3(kStepThreads)};
+  return {.grid = grid_of(ceil_div(n, kStepThreads)), .block = dim3(kStepThreads)};
 }
 
 inline void run_separate(Stream& s, const PhiloxKey& key, const View& logits, const View& id,
@@ -217,8 +216,7 @@ inline void run_separate(Stream& s, const PhiloxKey& key, const View& logits, co
   a.x = reinterpret_cast<float*>(a.key + elements);
   a.max = a.x + elements;
   a.floor = a.max + rows.count;
-  const LaunchConfig block_per_row{.grid = dim3(static_cast<unsigned>(rows.count)),
-                                   .block = dim3(kRowThreads)};
+  const LaunchConfig block_per_row{.grid = grid_of(rows.count), .block = dim3(kRowThreads)};
   launch(s, thread_per(elements), copy_rows_kernel, a);
   launch(s, thread_per(rows.history ? rows.count * rows.history_stride : 0), penalise_kernel, a);
   launch(s, block_per_row, row_max_kernel, a);

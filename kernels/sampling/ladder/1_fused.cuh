@@ -133,7 +133,7 @@ inline void run_fused(Stream& s, const PhiloxKey& key, const View& logits, const
   const sampling::Rows rows(logits, id, log_prob, flag, p);
   const auto words = static_cast<std::size_t>((rows.vocabulary + 31) / 32);
   launch(s,
-         {.grid = dim3(static_cast<unsigned>(rows.count)),
+         {.grid = grid_of(rows.count),
           .block = dim3(kRowThreads),
           .shared_bytes = rows.history ? words * sizeof(std::uint32_t) : 0},
          fused_kernel, rows, sampling::Settings(p, rows.vocabulary), key);
