@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/io/safetensors.h"
 #include "engine/ops/elementwise.h"
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
@@ -290,6 +291,16 @@ TEST_SUITE("performance_lstm") {
     half.iterations = 4;
     const double first = train_run(half, music, folder.path / "parts", Device::cpu);
     CHECK(first > 0);
+    // As if it had been stopped half-way: what ran was another run, of fewer steps.
+    const fs::path last = folder.path / "parts" / "last.safetensors";
+    CHECK(contains(message_of([&] { train_run(config, music, last.parent_path(), Device::cpu); }),
+                   "was made with iterations = 4"));
+    const auto belongs_to = [&](const Config& longer) {
+      Checkpoint checkpoint = load_safetensors(last);
+      checkpoint.info["config"] = Config(longer).all().to_toml();
+      save_safetensors(last, checkpoint);
+    };
+    belongs_to(config);
     const double both = train_run(config, music, folder.path / "parts", Device::cpu);
     CHECK(both > first);
     CHECK(train_run(config, music, folder.path / "parts", Device::cpu) == both);  // it is complete
@@ -301,6 +312,7 @@ TEST_SUITE("performance_lstm") {
     }
     const Music other = music_of(config, folder.path / "other", 3);
     config.iterations = 10;
+    belongs_to(config);
     CHECK(
         contains(message_of([&] { train_run(config, other, folder.path / "parts", Device::cpu); }),
                  "the data has changed"));

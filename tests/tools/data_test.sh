@@ -198,7 +198,7 @@ status=0
 wait "$pid" || status=$?
 cp "$work/stopped" "$work/err"
 [[ $status -eq 130 ]] || fail "Ctrl-C: exit $status"
-grep -q "continue with: etude data get tiny --data $work/data" "$work/err" || fail "Ctrl-C names no command"
+grep -q "continue with: $ETUDE_BIN data get tiny --data $work/data" "$work/err" || fail "Ctrl-C names no command"
 only .tiny.archive.partial
 get 0 "2 files verified"
 complete "after Ctrl-C"
