@@ -37,6 +37,8 @@ constexpr std::int64_t kTileCols = 2 * Vector<T>::width;  // of the innermost ti
 
 // Block sizes: a tile's columns of b (K x two vectors) lie in L1, a's block in L2, b's in L3.
 constexpr std::int64_t kBlockK = 256, kBlockM = 12 * 12, kBlockN = 1024;
+// Rows are short and a page apart: the processor does not see by itself which comes next.
+constexpr std::int64_t kRowsAhead = 8;
 constexpr std::int64_t kPackSurplus = cpu::kLanes;
 constexpr std::int64_t kParallelWork = 1 << 18;  // multiplications that pay for waking the threads
 
@@ -89,7 +91,7 @@ void pack(const T* x, std::int64_t outer, std::int64_t depth, std::int64_t outer
   if (outer_stride == 1) {  // row after row, as x lies
     for (std::int64_t d = 0; d < depth; ++d) {
       for (std::int64_t i = 0; i < outer; i += 64 / static_cast<std::int64_t>(sizeof(T))) {
-        __builtin_prefetch(x + (d + 8) * depth_stride + i);
+        __builtin_prefetch(x + (d + kRowsAhead) * depth_stride + i);
       }
       for (std::int64_t panel = 0; panel < whole; ++panel) {
         std::memcpy(to + (panel * depth + d) * Width, x + d * depth_stride + panel * Width,
@@ -135,7 +137,7 @@ void tile(const T* a, const T* b, std::int64_t depth, T* c, std::int64_t c_row, 
 #pragma GCC unroll 16
   for (int r = 0; r < Rows; ++r) {
     sum[r][0] = sum[r][1] = V{};
-    __builtin_prefetch(c + r * c_row, 1);
+    __builtin_prefetch(c + r * c_row, 1);  // there when the sums are
   }
 #pragma GCC unroll 4
   for (std::int64_t d = 0; d < depth; ++d, a += kTileRows, b += 2 * w) {
