@@ -29,10 +29,11 @@ fs::path begin_folder(const Options& options, const std::string& model, const st
 
 /// Takes back what begin_folder() made for training that never began.
 void forget_folder(const fs::path& folder) {
-  if (fs::exists(folder / "lock")) return;
-  std::error_code error;
-  fs::remove(folder / "config.toml", error);
-  fs::remove(folder, error);  // if it is empty now
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename() != "config.toml") return;
+  }
+  std::error_code error;  // the one that is on its way to the user says more
+  fs::remove_all(folder, error);
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ TEST_CASE("driver: a folder belongs to its settings; a start that fails leaves n
   CHECK(message_of([&] { train_in_folder(options, "one", "run", fields, fails); }) == "no data");
   CHECK(!std::filesystem::exists(options.out));
   train_in_folder(options, "one", "run", fields, nothing);
+  write_json(options.out / "result.json", {});  // somebody's: a later failure takes nothing away
+  CHECK(message_of([&] { train_in_folder(options, "one", "run", fields, fails); }) == "no data");
   CHECK(read_text_file(options.out / "config.toml") == fields.to_toml());
   width = 4;  // another process may train with the settings there
   CHECK(contains(message_of([&] { train_in_folder(options, "one", "run", fields, nothing); }),
