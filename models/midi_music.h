@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/error.h"
+#include "engine/run/run_folder.h"
 
 namespace etude {
 
@@ -50,6 +51,15 @@ auto read_pieces(const MidiSource& source, std::vector<std::string>& notes, cons
   require(!pieces.empty(), source.data, ": none of its ", source.files.size(),
           " MIDI files can be used; ", first);
   return pieces;
+}
+
+/// What result.json says first of a run that learned from `music`, the Music of either model.
+template <class Music>
+Json result_on(const Music& music, const std::string& variant, std::int64_t seed) {
+  return {{"variant", variant},           {"seed", seed},
+          {"data", music.name},           {"data_hash", music.hash},
+          {"pieces", music.train.size()}, {"held_out_pieces", music.held_out.size()},
+          {"notes", music.notes}};
 }
 
 /// Whether piece `i` of `count` is kept to measure on: every `every`-th, or of fewer than that the

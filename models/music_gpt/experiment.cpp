@@ -6,6 +6,7 @@
 
 #include "engine/run/console.h"
 #include "models/driver.h"
+#include "models/midi_music.h"
 #include "models/music_gpt/bench.h"
 #include "models/music_gpt/hugging_face.h"
 #include "models/music_gpt/measure.h"
@@ -58,27 +59,22 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   measure(*best, music, prompts(config, best->tokenizer(), music, data_dir), draws,
           figures ? folder : fs::path(), KeptResults(metrics));
   measure_milestones(config, draws, folder, device, KeptResults(metrics));
-  write_result(folder, {{"variant", variant},
-                        {"seed", seed},
-                        {"data", music.name},
-                        {"data_hash", music.hash},
-                        {"pieces", music.train.size()},
-                        {"held_out_pieces", music.held_out.size()},
-                        {"train_tokens", music.train_tokens()},
-                        {"notes", music.notes},
-                        {"tokenizer", best->tokenizer().name() + " " + best->tokenizer().options()},
-                        {"vocabulary", best->tokenizer().vocabulary_size()},
-                        {"parameters", best->model().num_parameters()},
-                        {"bars", config.bars},
-                        {"iterations", config.iterations},
-                        {"tokens_seen",
-                         config.iterations * config.accumulate * config.batch * config.context},
-                        {"layers", config.layers},
-                        {"heads", config.heads},
-                        {"width", config.width},
-                        {"context", config.context},
-                        {"compute", config.options(device).compute == DType::bf16 ? "bf16" : "f32"},
-                        {"train_seconds", train_seconds}});
+  Json result = result_on(music, variant, seed);
+  result.update(
+      {{"train_tokens", music.train_tokens()},
+       {"tokenizer", best->tokenizer().name() + " " + best->tokenizer().options()},
+       {"vocabulary", best->tokenizer().vocabulary_size()},
+       {"parameters", best->model().num_parameters()},
+       {"bars", config.bars},
+       {"iterations", config.iterations},
+       {"tokens_seen", config.iterations * config.accumulate * config.batch * config.context},
+       {"layers", config.layers},
+       {"heads", config.heads},
+       {"width", config.width},
+       {"context", config.context},
+       {"compute", config.options(device).compute == DType::bf16 ? "bf16" : "f32"},
+       {"train_seconds", train_seconds}});
+  write_result(folder, std::move(result));
 }
 
 void check_start(const Config& config) {

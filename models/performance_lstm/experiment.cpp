@@ -6,6 +6,7 @@
 
 #include "engine/run/console.h"
 #include "models/driver.h"
+#include "models/midi_music.h"
 #include "models/music_files.h"
 #include "models/performance_lstm/bench.h"
 #include "models/performance_lstm/measure.h"
@@ -55,18 +56,13 @@ void reproduce_run(Config config, const std::string& variant, std::int64_t seed,
   const std::unique_ptr<Trainer> best = load_trainer(folder / "best.safetensors", device);
   write_json(folder / "metrics.json", measure(*best, music, static_cast<std::uint64_t>(seed)));
   if (figures) write_figures(*best, music, folder);
-  write_result(folder, {{"variant", variant},
-                        {"seed", seed},
-                        {"data", music.name},
-                        {"data_hash", music.hash},
-                        {"pieces", music.train.size()},
-                        {"held_out_pieces", music.held_out.size()},
-                        {"notes", music.notes},
-                        {"iterations", config.iterations},
-                        {"conditioning", config.conditioning},
-                        {"augmentation", config.augmentation},
-                        {"parameters", best->model().num_parameters()},
-                        {"train_seconds", train_seconds}});
+  Json result = result_on(music, variant, seed);
+  result.update({{"iterations", config.iterations},
+                 {"conditioning", config.conditioning},
+                 {"augmentation", config.augmentation},
+                 {"parameters", best->model().num_parameters()},
+                 {"train_seconds", train_seconds}});
+  write_result(folder, std::move(result));
 }
 
 /// Finds out what music "auto" is, and what is wrong with the settings and the data of any variant.
