@@ -162,7 +162,7 @@ void reproduce(const std::string& model, Options options) {
   }
   if (options.out.empty()) {
     options.out = output_folder(options, "all", options.preset);
-    options.command_line += " --out " + options.out.string();
+    options.command_line += " --out " + shell_word(options.out.string());
   }
   for (const Experiment* experiment : experiments()) {
     Options own = options;
