@@ -38,6 +38,7 @@ constexpr Switch unrolling(const char* name) {
 constexpr Switch kSwitches[] = {
     plain<&Config::feature_matching>("feature_matching"),
     plain<&Config::conditional>("conditional"),
+    plain<&Config::projection>("projection"),
     plain<&Config::minibatch_discrimination>("minibatch_discrimination"),
     unrolling<true>("unrolled"),
     unrolling<false>("unrolled_values"),
@@ -51,7 +52,8 @@ constexpr Switch kSwitches[] = {
     plain<&Config::augment>("augment"),
 };
 constexpr const char* kBest = "best";
-const std::vector<std::string> kBestParts = {"residual", "r1_r2", "average", "augment"};
+const std::vector<std::string> kBestParts = {"conditional", "projection", "r1_r2", "residual",
+                                             "average"};
 
 bool is_best_part(const std::string& name) {
   return std::find(kBestParts.begin(), kBestParts.end(), name) != kBestParts.end();
@@ -107,6 +109,8 @@ void Config::check() const {
     require(!find_switch(e.a).on(*this) || !find_switch(e.b).on(*this), "font_gan: ", e.a, " and ",
             e.b, " exclude each other (", e.why, "): leave one of them out");
   }
+  require(!projection || conditional,
+          "font_gan: projection gives each letter its own weights: switch conditional on too");
   require(!packing || batch % pack_size == 0, "font_gan: a batch of ", batch,
           " images is no whole number of packs of ", pack_size, ": set batch to a multiple of it");
 }

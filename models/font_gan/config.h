@@ -15,11 +15,12 @@ struct Config {
   std::int64_t epochs = 100;
   std::int64_t batch = 64;
   std::int64_t train_images = 0;
-  double lr = 2e-4, residual_lr = 5e-4, beta1 = 0.5, beta2 = 0.999;
+  double lr = 2e-4, residual_lr = 1e-3, beta1 = 0.5, beta2 = 0.999;
 
   bool feature_matching = false;
   double adversarial_weight = 0;
   bool conditional = false;
+  bool projection = false;
   bool minibatch_discrimination = false;
   bool unrolled = false;
   std::int64_t unroll_steps = 5;
@@ -70,6 +71,8 @@ struct Config {
     f("adversarial_weight", &adversarial_weight,
       "weight of the adversarial loss beside feature matching (0: none)", 0);
     f("conditional", &conditional, "both networks are given the letter");
+    f("projection", &projection,
+      "each letter has its own weights for the discriminator's features (Miyato & Koyama 2018)");
     stabilisers(f);
     f("eval_every", &eval_every, "epochs between evaluations", 1);
     f("eval_samples", &eval_samples, "samples per evaluation", 26);
@@ -121,8 +124,8 @@ struct Config {
   }
   /// Sets the switches that a variant's name lists: "vanilla" (none), "feature_matching",
   /// "feature_matching+conditional", ... "unrolled_values" is unrolled without unroll_gradient,
-  /// "residual" the residual networks, "best" residual+r1_r2+average+augment. Error lists the
-  /// switches, or names two that exclude each other.
+  /// "residual" the residual networks, "best" conditional+projection+r1_r2+residual+average. Error
+  /// lists the switches, or names two that exclude each other.
   void choose_variant(const std::string& variant);
   /// What `reproduce` compares, each in the spelling of variant().
   struct Variants {
@@ -139,10 +142,10 @@ struct Config {
 
   /// Discriminator updates, each with a batch of its own, per generator update.
   std::int64_t discriminator_updates() const { return wgan_gp ? critic_steps : 1; }
-  /// Whether a bound on its gradient takes the place of the discriminator's batch norm and dropout.
   /// Whether its discriminator gives scores that mean something only beside each other, and no
   /// probabilities.
   bool scores() const { return r1_r2 || wgan_gp; }
+  /// Whether a bound on its gradient takes the place of the discriminator's batch norm and dropout.
   bool bounded_discriminator() const { return r1_r2 || wgan_gp || spectral_norm; }
 };
 

@@ -85,8 +85,11 @@ void measure_run(const Config& config, Judged& on, double train_seconds, bool fi
     result["code_confidences"] = codes.confidence;
     if (last.gan->conditional()) {
       const StyleConsistency style =
-          style_consistency(*last.gan, on.data, seed, folder / "styles.png");
-      result["style"] = {{"share", style.share}, {"chance", style.chance}, {"judge", style.judge}};
+          style_consistency(*last.gan, on.data, on.judge, seed, folder / "styles.png");
+      result["style"] = {{"obeyed", style.obeyed},
+                         {"share", style.share},
+                         {"chance", style.chance},
+                         {"judge", style.judge}};
     }
   }
   write_result(folder, std::move(result));

@@ -57,7 +57,8 @@ std::unique_ptr<DiscriminatorNetwork> make_discriminator(const Config& config, G
   const DiscriminatorOptions options{.conditional = config.conditional,
                                      .bounded = config.bounded_discriminator(),
                                      .pack = config.packing ? config.pack_size : 1,
-                                     .minibatch = config.minibatch_discrimination};
+                                     .minibatch = config.minibatch_discrimination,
+                                     .projection = config.projection};
   if (config.networks == "reference") {
     return std::make_unique<Discriminator>(options, dropout, init);
   }

@@ -1,5 +1,7 @@
 #include "models/font_gan/model.h"
 
+#include <cmath>
+
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -51,14 +53,24 @@ Tensor closeness(const Tensor& projected) {
 }
 
 Head::Head(Module& parent, std::int64_t features, const DiscriminatorOptions& o, Init init)
-    : conditional_(o.conditional),
+    : conditional_(o.conditional && !o.projection),
       out_(parent, "out",
-           {.in = features + (o.minibatch ? kRows : 0) + (o.conditional ? kLetters * o.pack : 0),
+           {.in = features + (o.minibatch ? kRows : 0) + (conditional_ ? kLetters * o.pack : 0),
             .out = 1},
            init) {
-  if (!o.minibatch) return;
-  project_.emplace(parent, "project",
-                   Linear::Options{.in = features, .out = kRows * kRowSize, .bias = false}, init);
+  if (o.minibatch) {
+    project_.emplace(parent, "project",
+                     Linear::Options{.in = features, .out = kRows * kRowSize, .bias = false}, init);
+  }
+  if (!o.conditional || !o.projection) return;
+  weights_of_letter_.emplace(
+      parent, "letters", Linear::Options{.in = kLetters * o.pack, .out = features, .bias = false},
+      init);
+  // One row of it is used at a time: as large as the weights of `out`.
+  const double bound = 1 / std::sqrt(static_cast<double>(features));
+  const NoGrad no_grad;
+  weights_of_letter_->weight.copy_(uniform(init.generator, weights_of_letter_->weight.shape(),
+                                           -bound, bound, init.dtype, init.device));
 }
 
 Tensor Head::operator()(const Tensor& features, const Tensor& letters) const {
@@ -66,7 +78,9 @@ Tensor Head::operator()(const Tensor& features, const Tensor& letters) const {
   if (project_) {
     seen = concat({features, closeness(reshape((*project_)(features), {-1, kRows, kRowSize}))}, 1);
   }
-  return out_(with_letters(seen, letters, conditional_));
+  if (!weights_of_letter_) return out_(with_letters(seen, letters, conditional_));
+  require(letters.defined(), "font_gan: this network is conditional, letters were not given");
+  return out_(seen) + sum(features * (*weights_of_letter_)(letters), {1}, true);
 }
 
 Discriminator::Discriminator(const DiscriminatorOptions& o, Generator& dropout_generator, Init init)

@@ -20,15 +20,19 @@ struct GeneratorNetwork : Module {
 
 struct DiscriminatorOptions {
   bool conditional = false;
-  bool bounded = false;    // no batch norm, no dropout: the gradient is bounded by other means
-  std::int64_t pack = 1;   // images per input, as channels
-  bool minibatch = false;  // statistics of the batch beside the features
+  bool bounded = false;     // no batch norm, no dropout: the gradient is bounded by other means
+  std::int64_t pack = 1;    // images per input, as channels
+  bool minibatch = false;   // statistics of the batch beside the features
+  bool projection = false;  // of a conditional one's letters: see Head
 };
 
 /// The last layer of a discriminator: features [B, F] -> logits [B, 1] (positive: real). With
 /// minibatch discrimination (Salimans et al. 2016, section 3.2) the features are projected to 50
 /// rows of 5, and for each row the sum over the other inputs of exp(-L1 distance) stands beside
-/// them.
+/// them. In a conditional network the one-hot letters stand there too, as in the reference design:
+/// each adds its number to the logit, whatever the image. With `projection` a letter gives its own
+/// weights to the features instead (projection; Miyato & Koyama 2018, "cGANs with projection
+/// discriminator", section 3), so that a well drawn B is no good C.
 class Head {
  public:
   Head(Module& parent, std::int64_t features, const DiscriminatorOptions& options, Init init);
@@ -36,7 +40,7 @@ class Head {
 
  private:
   bool conditional_;
-  std::optional<Linear> project_;
+  std::optional<Linear> project_, weights_of_letter_;
   Linear out_;
 };
 

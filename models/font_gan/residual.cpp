@@ -50,8 +50,7 @@ ResidualGenerator::ResidualGenerator(bool conditional_, std::int64_t w, Init ini
       up28(*this, "up28", {.in = 2 * w, .out = w, .kernel = 4, .stride = 2, .pad = 1}, init),
       block28(*this, "block28", w, init),
       out(*this, "out", {.in = w, .out = 1, .kernel = 3, .pad = 1}, init) {
-  // The letters add little to the squared length of z.
-  initialise(project, kLatent, kBehindNothing, init);
+  initialise(project, kLatent * (conditional ? 2 : 1), kBehindNothing, init);
   // Each output of a transposed convolution meets kernel / stride = 2 taps per axis.
   initialise(up14, static_cast<double>(4 * 4 * w), kBehindNothing, init);
   initialise(up28, static_cast<double>(4 * 2 * w), kBehindNothing, init);
@@ -59,7 +58,9 @@ ResidualGenerator::ResidualGenerator(bool conditional_, std::int64_t w, Init ini
 }
 
 Tensor ResidualGenerator::operator()(const Tensor& z, const Tensor& letters) {
-  const Tensor h0 = reshape(project(with_letters(z, letters, conditional)), {-1, 4 * width, 7, 7});
+  // As long as z: a letter weighs as much as all the rest.
+  const Tensor told = conditional && letters.defined() ? letters * std::sqrt(kLatent) : letters;
+  const Tensor h0 = reshape(project(with_letters(z, told, conditional)), {-1, 4 * width, 7, 7});
   const Tensor h2 = block28(up28(block14(up14(block7(h0)))));
   return tanh(out(leaky_relu(h2, kSlope)));
 }

@@ -27,8 +27,10 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
     }
     if (!result.contains("style")) return;
     const Json& style = result.at("style");
-    run.style = {
-        .share = style.at("share"), .chance = style.at("chance"), .judge = style.at("judge")};
+    run.style = {.obeyed = style.at("obeyed"),
+                 .share = style.at("share"),
+                 .chance = style.at("chance"),
+                 .judge = style.at("judge")};
   });
   if (run.diverged.empty()) run.history = History::read(folder / name / "log.jsonl");
   return run;

@@ -9,7 +9,9 @@
 
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
+#include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
+#include "engine/run/step_values.h"
 #include "models/font_gan/codes.h"
 #include "tests/error_text.h"
 #include "tests/temporary_folder.h"
@@ -198,12 +200,12 @@ TEST_SUITE("font_gan analysis") {
     Judged& on = Judged::get();
     Config config = small_config();
     Gan plain(config, Device::cpu);
-    CHECK(contains(message_of([&] { style_consistency(plain, on.data, 1, "none.png"); }),
+    CHECK(contains(message_of([&] { style_consistency(plain, on.data, on.judge, 1, "none.png"); }),
                    "train the variant conditional"));
     config.conditional = true;
     Gan gan(config, Device::cpu);
     const std::filesystem::path picture = on.folder.path / "styles.png";
-    const StyleConsistency style = style_consistency(gan, on.data, 1, picture);
+    const StyleConsistency style = style_consistency(gan, on.data, on.judge, 1, picture);
     CHECK(style.judge == 1);  // the validation images are the training images
     // Two faces: the commonest has at least half of a row.
     CHECK(style.share >= 0.5);
@@ -211,6 +213,32 @@ TEST_SUITE("font_gan analysis") {
     CHECK(style.chance >= 0.5);
     CHECK(style.chance <= style.share + 0.1);
     CHECK(std::filesystem::exists(picture));
+  }
+
+  TEST_CASE("a conditional residual GAN learns to draw what it is told") {
+    Judged& on = Judged::get();
+    Config config = small_config();
+    config.choose_variant("best");
+    config.width = 4;
+    config.residual_lr = 2e-3;
+    config.average_decay = 0.9;
+    Gan gan(config, Device::cpu);
+    const auto n = static_cast<std::int64_t>(on.data.train_labels.size());
+    const Tensor images = Tensor::from(on.data.train_images, {n, 1, kPixels, kPixels});
+    const Tensor letters = one_hot(
+        Tensor::from(
+            std::vector<std::int32_t>(on.data.train_labels.begin(), on.data.train_labels.end()),
+            {n}),
+        kLetters);
+    std::vector<std::int64_t> rows(on.data.train_labels.size());
+    std::iota(rows.begin(), rows.end(), 0);
+    EpochBatches batches(1, rows, 52);
+    for (std::int64_t step = 0; step < 120; ++step) {
+      gan.step(take_rows(images, batches.rows(step)), take_rows(letters, batches.rows(step)));
+    }
+    const StyleConsistency style =
+        style_consistency(gan, on.data, on.judge, 1, on.folder.path / "told.png");
+    CHECK(style.obeyed > 0.8);
   }
 
   TEST_CASE("a second opinion: how often two judges agree") {
@@ -232,7 +260,7 @@ TEST_SUITE("font_gan analysis") {
 
   TEST_CASE("what reproduce compares: lists of variants, none named twice") {
     Config config;
-    config.variants = "vanilla,residual+r1_r2+average+augment";
+    config.variants = "vanilla,average+residual+r1_r2+projection+conditional";
     config.others = "";
     CHECK(config.variant_lists().main == std::vector<std::string>{"vanilla", "best"});
     CHECK(config.variant_lists().others.empty());

@@ -62,7 +62,8 @@ class Runs {
         {"scores", scores_of(uncovered.back(), 0.5).to_json()},
         {"second",
          SecondOpinion{.agreement = 0.875, .agreement_confident = 1, .coverage = 20}.to_json()}};
-    if (styles) result["style"] = {{"share", 0.625}, {"chance", 0.3}, {"judge", 0.99}};
+    if (styles)
+      result["style"] = {{"obeyed", 0.5}, {"share", 0.625}, {"chance", 0.3}, {"judge", 0.99}};
     if (seed == 1) result["code_confidences"] = std::vector<float>(26, 0.95f);
     write_json(run / "result.json", result);
     JsonLog log(run / "log.jsonl", 0);

@@ -163,6 +163,40 @@ TEST_SUITE("font_gan stabilisers") {
     CHECK((size > 0.2 && size < 2));
     CHECK(d(random_images(3), letters).shape() == Dims{3, 1});
   }
+
+  TEST_CASE("what a conditional head makes of a letter") {
+    Generator random(1, 1);
+    const auto by_how_much = [&](bool projection) {
+      Module parent;
+      const Head head(parent, 8, {.conditional = true, .projection = projection},
+                      {.generator = random, .dtype = DType::f64});
+      const Tensor features = normal(random, {2, 8}, 0, 1, DType::f64, Device::cpu);
+      const auto difference = [&](int letter) {
+        const Tensor told = one_hot(Tensor::from(std::vector<std::int32_t>{letter, letter}, {2}),
+                                    kLetters, DType::f64);
+        const auto logits = head(features, told).to_vector<double>();
+        return logits[0] - logits[1];
+      };
+      CHECK_THROWS_AS(head(features, {}), Error);
+      return std::abs(difference(3) - difference(7));
+    };
+    // The reference's: which of two images is better does not depend on the letter.
+    CHECK(by_how_much(false) < 1e-12);
+    CHECK(by_how_much(true) > 0.1);
+    // A pack's letters all have a say.
+    Module parent;
+    const Head head(parent, 8, {.conditional = true, .pack = 2, .projection = true},
+                    {.generator = random});
+    const Tensor features = Tensor::ones({1, 8});
+    const auto logit = [&](std::int32_t first, std::int32_t second) {
+      const Tensor told =
+          one_hot(Tensor::from(std::vector<std::int32_t>{first, second}, {2}), kLetters);
+      return head(features, reshape(told, {1, 2 * kLetters})).item();
+    };
+    CHECK(logit(0, 1) - logit(0, 2) == doctest::Approx(logit(5, 1) - logit(5, 2)).epsilon(1e-3));
+    CHECK(logit(0, 1) != logit(0, 2));
+    CHECK(logit(1, 0) != logit(2, 0));
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "models/font_gan/bench.h"
 #include "models/font_gan/history.h"
 #include "models/font_gan/train.h"
+#include "tests/error_text.h"
 
 namespace etude::font_gan {
 namespace {
@@ -107,16 +108,18 @@ TEST_SUITE("font_gan") {
     CHECK(config.unrolled);
     CHECK_FALSE(config.unroll_gradient);
     CHECK(config.variant() == "unrolled_values");
-    config.choose_variant("best+conditional");
+    config.choose_variant("best+augment");
     CHECK((config.networks == "residual" && config.r1_r2 && config.average && config.augment));
+    CHECK((config.conditional && config.projection));
     CHECK_FALSE(config.unrolled);
-    CHECK(config.variant() == "best+conditional");
-    CHECK_THROWS_WITH_AS(config.choose_variant("wgan"),
-                         "variants: unknown variant wgan; they are vanilla, feature_matching, "
-                         "conditional, minibatch_discrimination, unrolled, unrolled_values, "
-                         "packing, r1_r2, wgan_gp, spectral_norm, residual, average, augment, "
-                         "best, joined by +",
-                         Error);
+    CHECK(config.variant() == "best+augment");
+    CHECK_THROWS_WITH_AS(
+        config.choose_variant("wgan"),
+        "variants: unknown variant wgan; they are vanilla, feature_matching, "
+        "conditional, projection, minibatch_discrimination, unrolled, unrolled_values, "
+        "packing, r1_r2, wgan_gp, spectral_norm, residual, average, augment, "
+        "best, joined by +",
+        Error);
   }
 
   TEST_CASE("switches that exclude each other are refused, with the remedy") {
@@ -132,6 +135,8 @@ TEST_SUITE("font_gan") {
       CAPTURE(std::string(variant));
       CHECK_THROWS_AS(config.choose_variant(variant), Error);
     }
+    CHECK(contains(message_of([&] { config.choose_variant("projection"); }),
+                   "switch conditional on too"));
     config.choose_variant("packing");
     config.batch = 63;
     CHECK_THROWS_WITH_AS(config.check(),

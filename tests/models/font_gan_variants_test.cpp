@@ -39,12 +39,27 @@ TEST_SUITE("font_gan variants") {
   }
 
   TEST_CASE("every variant learns, and its checkpoint restores to the same future") {
-    for (const char* variant :
-         {"vanilla", "feature_matching", "conditional", "minibatch_discrimination", "unrolled",
-          "unrolled_values", "packing", "r1_r2", "wgan_gp", "spectral_norm", "residual", "average",
-          "augment", "best", "feature_matching+conditional+minibatch_discrimination+packing",
-          "unrolled+spectral_norm+average+augment", "unrolled+r1_r2",
-          "conditional+packing+wgan_gp+augment", "best+packing"}) {
+    for (const char* variant : {"vanilla",
+                                "feature_matching",
+                                "conditional",
+                                "conditional+projection",
+                                "minibatch_discrimination",
+                                "unrolled",
+                                "unrolled_values",
+                                "packing",
+                                "r1_r2",
+                                "wgan_gp",
+                                "spectral_norm",
+                                "residual",
+                                "average",
+                                "augment",
+                                "best",
+                                "feature_matching+conditional+minibatch_discrimination+packing",
+                                "unrolled+spectral_norm+average+augment",
+                                "unrolled+r1_r2",
+                                "conditional+packing+wgan_gp+augment",
+                                "conditional+projection+unrolled+packing",
+                                "best+packing"}) {
       CAPTURE(std::string(variant));
       Config config;
       config.choose_variant(variant);
