@@ -167,7 +167,7 @@ double commonest_share(const std::vector<int>& faces) {
 
 }  // namespace
 
-StyleConsistency style_consistency(Gan& gan, const FontData& data, Judge& judge, std::uint64_t seed,
+StyleConsistency style_consistency(Gan& gan, const FontData& data, std::uint64_t seed,
                                    const std::filesystem::path& picture) {
   require(gan.conditional(),
           "style consistency: the generator is not told which letter to draw; "
@@ -181,17 +181,13 @@ StyleConsistency style_consistency(Gan& gan, const FontData& data, Judge& judge,
   const std::vector<float> pixels = images.to_vector<float>();
   write_png(picture, grid(std::span(pixels).first(kShown * kLetters * kImage), 1, kPixels, kPixels,
                           {.columns = kLetters, .padding = 2, .invert = true}));
-  const Faces recogniser(data);
-  const std::vector<int> seen = judge.judge(images).labels;
+  const Faces judge(data);
   std::vector<int> faces;
-  double obeyed = 0;
   for (std::int64_t i = 0; i < kRows * kLetters; ++i) {
-    obeyed += seen[i] == i % kLetters;
-    faces.push_back(recogniser.of(std::span(pixels).subspan(i * kImage, kImage),
-                                  static_cast<int>(i % kLetters)));
+    faces.push_back(
+        judge.of(std::span(pixels).subspan(i * kImage, kImage), static_cast<int>(i % kLetters)));
   }
-  StyleConsistency result{.obeyed = obeyed / static_cast<double>(kRows * kLetters),
-                          .share = commonest_share(faces)};
+  StyleConsistency result{.share = commonest_share(faces)};
   Generator shuffle(seed, kShuffle);
   std::vector<int> shuffled(faces.size());
   for (int letter = 0; letter < kLetters; ++letter) {
@@ -204,7 +200,7 @@ StyleConsistency style_consistency(Gan& gan, const FontData& data, Judge& judge,
   double right = 0;
   for (std::size_t i = 0; i < data.val_labels.size(); ++i) {
     const std::span image = std::span(data.val_images).subspan(i * kImage, kImage);
-    right += recogniser.of(image, data.val_labels[i]) == data.val_faces[i];
+    right += judge.of(image, data.val_labels[i]) == data.val_faces[i];
   }
   result.judge = right / static_cast<double>(data.val_labels.size());
   return result;

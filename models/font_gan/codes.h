@@ -32,10 +32,8 @@ Tensor spherical_path(const Tensor& a, const Tensor& b, std::int64_t steps);
 void write_interpolation(const std::filesystem::path& path, Gan& gan, const Codes& codes,
                          std::uint64_t seed);
 
-/// Whether a conditional generator draws the letters it is told, and all those of one latent in one
-/// face.
+/// Whether a conditional generator draws all letters of one latent in one face.
 struct StyleConsistency {
-  double obeyed = 0;  // share of the images that the judge calls the letter told
   double share = 0;   // of a latent's letters in its commonest face, mean over the latents
   double chance = 0;  // the same when each letter's latents are shuffled
   double judge = 0;   // share of the validation images whose face is recognised in this way
@@ -43,7 +41,7 @@ struct StyleConsistency {
 /// The face of an image is that of the nearest training image of its letter, pixel by pixel.
 /// Writes the picture: a row for each of eight latents, a column for each letter. Error: the
 /// network is not conditional.
-StyleConsistency style_consistency(Gan& gan, const FontData& data, Judge& judge, std::uint64_t seed,
+StyleConsistency style_consistency(Gan& gan, const FontData& data, std::uint64_t seed,
                                    const std::filesystem::path& picture);
 
 }  // namespace etude::font_gan

@@ -68,28 +68,26 @@ void measure_run(const Config& config, Judged& on, double train_seconds, bool fi
   // The last generator, not the best: the question is what training leads to.
   LoadedGan last = load_gan(folder / "last.safetensors", on.judge.device());
   const Tensor samples = last.gan->samples(config.final_samples);
+  const Judgement seen = on.judge.judge(samples);
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  Json result{
-      {"variant", config.variant()},
-      {"seed", config.seed},
-      {"data", on.data.name},
-      {"data_hash", on.data.hash},
-      {"epochs", config.epochs},
-      {"train_seconds", train_seconds},
-      {"discriminator", config.scores() ? "scores" : "probabilities"},
-      {"scores", on.judge.score(samples).to_json()},
-      {"second", second_opinion(on.judge.judge(samples), on.second.judge(samples)).to_json()}};
+  Json result{{"variant", config.variant()},
+              {"seed", config.seed},
+              {"data", on.data.name},
+              {"data_hash", on.data.hash},
+              {"epochs", config.epochs},
+              {"train_seconds", train_seconds},
+              {"discriminator", config.scores() ? "scores" : "probabilities"},
+              {"scores", on.judge.score(samples).to_json()},
+              {"second", second_opinion(seen, on.second.judge(samples)).to_json()}};
+  if (last.gan->conditional()) result["obeyed"] = obeyed_share(seen);
   if (figures) {
     const Codes codes = find_codes(*last.gan, on.judge, seed);
     write_interpolation(folder / "interpolation.png", *last.gan, codes, seed);
     result["code_confidences"] = codes.confidence;
     if (last.gan->conditional()) {
       const StyleConsistency style =
-          style_consistency(*last.gan, on.data, on.judge, seed, folder / "styles.png");
-      result["style"] = {{"obeyed", style.obeyed},
-                         {"share", style.share},
-                         {"chance", style.chance},
-                         {"judge", style.judge}};
+          style_consistency(*last.gan, on.data, seed, folder / "styles.png");
+      result["style"] = {{"share", style.share}, {"chance", style.chance}, {"judge", style.judge}};
     }
   }
   write_result(folder, std::move(result));

@@ -102,6 +102,13 @@ SecondOpinion second_opinion(const Judgement& first, const Judgement& second) {
           .coverage = coverage(second.labels, second.confidences, kLetters)};
 }
 
+double obeyed_share(const Judgement& seen) {
+  double obeyed = 0;
+  for (std::size_t i = 0; i < seen.labels.size(); ++i)
+    obeyed += seen.labels[i] == static_cast<int>(i % kLetters);
+  return obeyed / static_cast<double>(seen.labels.size());
+}
+
 Judge::Judge(const FontData& data, const Config& config, const std::filesystem::path& data_dir,
              Device device, std::uint64_t seed)
     : device_(device), seed_(seed), weights_(seed, 0), dropout_(seed, 1) {

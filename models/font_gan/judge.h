@@ -54,6 +54,9 @@ struct SecondOpinion {
 };
 SecondOpinion second_opinion(const Judgement& first, const Judgement& second);
 
+/// Of samples that were told the letters A to Z in turn, the share called what it was told.
+double obeyed_share(const Judgement& seen);
+
 /// The classifier's seeds: of the judge, and of the one that checks it.
 inline constexpr std::uint64_t kJudgeSeed = 641, kSecondJudgeSeed = 642;
 

@@ -151,10 +151,8 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
               true);
   }
   if (run.style) {
-    page.text("Told a letter, it draws what the classifier calls that letter " +
-              number(100 * run.style->obeyed, 1) + " % of the time. Of a code's 26 letters " +
-              number(100 * run.style->share, 1) + " % are in its commonest face (" +
-              number(100 * run.style->chance, 1) +
+    page.text("Of a code's 26 letters " + number(100 * run.style->share, 1) +
+              " % are in its commonest face (" + number(100 * run.style->chance, 1) +
               " % if the letters' codes are shuffled). A letter's face is that of the nearest "
               "training image, which is right for " +
               number(100 * run.style->judge, 1) + " % of the validation images.");
@@ -259,8 +257,10 @@ Report page_of(const fs::path& folder, Json& summary) {
       "that at least 1 % of the samples show at classifier confidence 0.9 or more. KL: of the "
       "histogram of letters to the uniform one, nats. confident: share of samples at confidence "
       "0.9 or more. precision, recall: k-NN, k = 3, on classifier features of 2000 samples and as "
-      "many real images. s: seconds of training, its evaluations included. Mean ± standard "
-      "deviation over the seeds.");
+      "many real images. obeyed: conditional networks are told letters, A to Z in turn; share of "
+      "the samples that the classifier calls what was told, and what their coverage and KL stand "
+      "on. s: seconds of training, its evaluations included. Mean ± standard deviation over the "
+      "seeds.");
   page.text(
       "The reports counted with a classifier that hashes pixel statistics, so their numbers are "
       "those reported, not measures of coverage; ours is a trained network (below). What is "

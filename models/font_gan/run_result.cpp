@@ -22,15 +22,14 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
     run.has_scores = result.value("discriminator", "") == "scores";
     run.scores = Scores::from_json(result.at("scores"));
     run.second = SecondOpinion::from_json(result.at("second"));
+    if (result.contains("obeyed")) run.obeyed = result.at("obeyed");
     if (result.contains("code_confidences")) {
       run.code_confidences = result.at("code_confidences").get<std::vector<float>>();
     }
     if (!result.contains("style")) return;
     const Json& style = result.at("style");
-    run.style = {.obeyed = style.at("obeyed"),
-                 .share = style.at("share"),
-                 .chance = style.at("chance"),
-                 .judge = style.at("judge")};
+    run.style = {
+        .share = style.at("share"), .chance = style.at("chance"), .judge = style.at("judge")};
   });
   if (run.diverged.empty()) run.history = History::read(folder / name / "log.jsonl");
   return run;

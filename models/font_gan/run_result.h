@@ -1,6 +1,7 @@
 #pragma once
 // The runs of a comparison as their folders tell them.
 
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct RunResult {
   double train_seconds = NAN;
   Scores scores;
   SecondOpinion second;
+  double obeyed = NAN;  // NaN: it is not told letters
   std::optional<StyleConsistency> style;
   std::vector<float> code_confidences;  // [26], or empty
   History history;

@@ -40,6 +40,7 @@ constexpr Measure kMeasures[] = {
     {"confident", "confident", [](const RunResult& r) { return r.scores.confident; }, 3},
     {"precision", "precision", [](const RunResult& r) { return r.scores.precision; }, 3},
     {"recall", "recall", [](const RunResult& r) { return r.scores.recall; }, 3},
+    {"obeyed", "obeyed", [](const RunResult& r) { return r.obeyed; }, 3},
     {"s", "train_seconds", [](const RunResult& r) { return r.train_seconds; }, 0},
 };
 
