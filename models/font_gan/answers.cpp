@@ -24,7 +24,13 @@ MeanSd over(const Group& group, const std::function<double(const RunResult&)>& v
   return values.empty() ? MeanSd{NAN, NAN} : mean_sd(values);
 }
 
-double covered(const RunResult& run) { return run.scores.coverage; }
+/// Letters covered after that many epochs, of an evaluation's samples; NaN without one.
+double covered(const RunResult& run, std::int64_t epoch) {
+  for (const auto& [at, scores] : run.history.evaluations) {
+    if (at == epoch) return scores.coverage;
+  }
+  return NAN;
+}
 
 /// [26]: the share of the evaluations since a letter was first covered at which it is, mean over
 /// the runs.
@@ -99,27 +105,27 @@ void which_survive(Report& page, const Groups& groups, const Group& baseline,
 
 void do_cures_help(Report& page, const Groups& groups, const Group& baseline) {
   page.text("Is coverage better with a cure than without?");
-  const MeanSd without = over(baseline, covered);
   Bars bars{.name = "letters covered", .values = {}, .sd = {}};
   std::vector<std::string> labels, said;
   for (const Group& group : groups) {
-    const MeanSd with = over(group, covered);
-    labels.push_back(group.first);
+    const std::int64_t epochs = group.second[0]->epochs;
+    const auto at_its_end = [&](const RunResult& run) { return covered(run, epochs); };
+    const MeanSd with = over(group, at_its_end);
+    labels.push_back(group.first + ", " + std::to_string(epochs));
     bars.values.push_back(with.mean);
     bars.sd.push_back(with.sd);
-    if (&group == &baseline) continue;
-    const double more = with.mean - without.mean;
+    const double more = with.mean - over(baseline, at_its_end).mean;
+    if (&group == &baseline || std::isnan(more)) continue;
     said.push_back(group.first + " " + (more > 0 ? "+" : "") + number(more, 1));
   }
   page.figure(draw(BarChart{.title = "Letters covered after the last epoch",
-                            .x_label = "variant",
+                            .x_label = "variant, epochs",
                             .y_label = "letters of 26",
                             .labels = labels,
                             .bars = {bars},
                             .references = {{"all", kLetters}}}),
-              "Mean and standard deviation over the seeds.");
-  page.text(baseline.first + " covers " + number(without.mean, 1) +
-            " letters; letters more or fewer: " +
+              "Mean and standard deviation over the seeds, at the last evaluation.");
+  page.text("Letters more or fewer than " + baseline.first + " covers after as many epochs: " +
             (said.empty() ? "nothing to compare" : joined(said)) + ".");
 }
 
@@ -157,7 +163,7 @@ void what_does_it_do(Report& page, const Groups& groups, const Group& baseline) 
     return r.train_seconds / static_cast<double>(r.epochs);
   };
   for (const Group& group : groups) {
-    labels.push_back(group.first);
+    labels.push_back(group.first + ", " + std::to_string(group.second[0]->epochs));
     for (std::size_t i = 0; i < bars.size(); ++i) {
       const MeanSd m = over(group, values[i]);
       bars[i].values.push_back(m.mean);
@@ -170,7 +176,7 @@ void what_does_it_do(Report& page, const Groups& groups, const Group& baseline) 
   }
   page.figure(
       draw(BarChart{.title = "Fidelity and diversity after the last epoch",
-                    .x_label = "variant",
+                    .x_label = "variant, epochs",
                     .y_label = "share",
                     .labels = labels,
                     .bars = bars}),

@@ -1,7 +1,5 @@
 #include "models/font_gan/model.h"
 
-#include <cmath>
-
 #include "engine/ops/elementwise.h"
 #include "engine/ops/reduce.h"
 #include "engine/ops/shape.h"
@@ -53,34 +51,31 @@ Tensor closeness(const Tensor& projected) {
 }
 
 Head::Head(Module& parent, std::int64_t features, const DiscriminatorOptions& o, Init init)
-    : conditional_(o.conditional && !o.projection),
+    : letters_beside_(o.conditional && !o.projection),
       out_(parent, "out",
-           {.in = features + (o.minibatch ? kRows : 0) + (conditional_ ? kLetters * o.pack : 0),
+           {.in = features + (o.minibatch ? kRows : 0) + (letters_beside_ ? kLetters * o.pack : 0),
             .out = 1},
            init) {
   if (o.minibatch) {
-    project_.emplace(parent, "project",
-                     Linear::Options{.in = features, .out = kRows * kRowSize, .bias = false}, init);
+    batch_rows_.emplace(parent, "project",
+                        Linear::Options{.in = features, .out = kRows * kRowSize, .bias = false},
+                        init);
   }
   if (!o.conditional || !o.projection) return;
-  weights_of_letter_.emplace(
-      parent, "letters", Linear::Options{.in = kLetters * o.pack, .out = features, .bias = false},
-      init);
-  // One row of it is used at a time: as large as the weights of `out`.
-  const double bound = 1 / std::sqrt(static_cast<double>(features));
-  const NoGrad no_grad;
-  weights_of_letter_->weight.copy_(uniform(init.generator, weights_of_letter_->weight.shape(),
-                                           -bound, bound, init.dtype, init.device));
+  letter_weights_.emplace(parent, "letters",
+                          Linear::Options{.in = features, .out = kLetters * o.pack, .bias = false},
+                          init);
 }
 
 Tensor Head::operator()(const Tensor& features, const Tensor& letters) const {
   Tensor seen = features;
-  if (project_) {
-    seen = concat({features, closeness(reshape((*project_)(features), {-1, kRows, kRowSize}))}, 1);
+  if (batch_rows_) {
+    seen =
+        concat({features, closeness(reshape((*batch_rows_)(features), {-1, kRows, kRowSize}))}, 1);
   }
-  if (!weights_of_letter_) return out_(with_letters(seen, letters, conditional_));
+  if (!letter_weights_) return out_(with_letters(seen, letters, letters_beside_));
   require(letters.defined(), "font_gan: this network is conditional, letters were not given");
-  return out_(seen) + sum(features * (*weights_of_letter_)(letters), {1}, true);
+  return out_(seen) + sum(letters * (*letter_weights_)(features), {1}, true);
 }
 
 Discriminator::Discriminator(const DiscriminatorOptions& o, Generator& dropout_generator, Init init)

@@ -30,17 +30,18 @@ struct DiscriminatorOptions {
 /// minibatch discrimination (Salimans et al. 2016, section 3.2) the features are projected to 50
 /// rows of 5, and for each row the sum over the other inputs of exp(-L1 distance) stands beside
 /// them. In a conditional network the one-hot letters stand there too, as in the reference design:
-/// each adds its number to the logit, whatever the image. With `projection` a letter gives its own
-/// weights to the features instead (projection; Miyato & Koyama 2018, "cGANs with projection
-/// discriminator", section 3), so that a well drawn B is no good C.
+/// each adds its number to the logit, whatever the image. With `projection` a letter adds its own
+/// weighting of the features instead, w f + b + v_letter f (Miyato & Koyama 2018, "cGANs with
+/// projection discriminator", section 3), so that a well drawn B is no good C; of a pack, the
+/// letters of all its images.
 class Head {
  public:
   Head(Module& parent, std::int64_t features, const DiscriminatorOptions& options, Init init);
   Tensor operator()(const Tensor& features, const Tensor& letters) const;
 
  private:
-  bool conditional_;
-  std::optional<Linear> project_, weights_of_letter_;
+  bool letters_beside_;
+  std::optional<Linear> batch_rows_, letter_weights_;
   Linear out_;
 };
 

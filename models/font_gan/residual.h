@@ -1,5 +1,5 @@
 #pragma once
-// Wider networks than the reports' for the same images: residual, without normalisation, after
+// Other networks than the reports' for the same images: residual, without normalisation, after
 // R3GAN (Huang et al., "The GAN is dead; long live the GAN!", 2024, section 3): plain blocks of two
 // convolutions whose second one starts at zero (Fixup; Zhang et al. 2019), so that each network
 // begins as its skip connections and no normalisation is needed to keep the signal's size.
@@ -21,7 +21,8 @@ class ResidualBlock : public Module {
 };
 
 /// With w = width: Linear -> [4w, 7, 7], block; transposed conv -> [2w, 14, 14], block; transposed
-/// conv -> [w, 28, 28], block; leaky ReLU, conv 3x3 -> 1, tanh.
+/// conv -> [w, 28, 28], block; leaky ReLU, conv 3x3 -> 1, tanh. A conditional one is given the
+/// one-hot letter made as long as z, so that it weighs as much.
 struct ResidualGenerator : GeneratorNetwork {
   ResidualGenerator(bool conditional, std::int64_t width, Init init);
   Tensor operator()(const Tensor& z, const Tensor& letters) override;

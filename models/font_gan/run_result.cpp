@@ -22,7 +22,10 @@ RunResult read_run(const std::filesystem::path& folder, const std::string& name)
     run.has_scores = result.value("discriminator", "") == "scores";
     run.scores = Scores::from_json(result.at("scores"));
     run.second = SecondOpinion::from_json(result.at("second"));
-    if (result.contains("obeyed")) run.obeyed = result.at("obeyed");
+    if (result.contains("obeyed")) {
+      run.obeyed = result.at("obeyed");
+      run.kind += " (told)";
+    }
     if (result.contains("code_confidences")) {
       run.code_confidences = result.at("code_confidences").get<std::vector<float>>();
     }

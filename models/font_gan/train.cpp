@@ -101,8 +101,8 @@ class Run {
     entry.update(scores.to_json());
     log.append(entry);
     scores_text_ = "  coverage " + std::to_string(scores.coverage) + "/26";
-    // Coverage first, evenness decides among equals.
-    best_.offer(scores.kl / 10 - scores.coverage, [&](State& s) {
+    // Coverage first, sharpness decides among equals.
+    best_.offer(-(scores.coverage + scores.confident), [&](State& s) {
       s.number("epoch", epoch);
       gan_.sampler_state(s);
     });

@@ -111,17 +111,19 @@ TEST_SUITE("font_gan report") {
     runs.add("typefaces", "vanilla", 2, {"Q X", "Q", "Q"});
     runs.add("typefaces", "best", 1, {"Q", "", ""});
     runs.add("typefaces", "conditional", 1, {"", "", ""}, true);
+    runs.add("typefaces", "packing", 1, {"A B C", "A B C"});  // fewer epochs
     runs.add("ee641", "vanilla", 1, {"A B", "A B", "A B"});
     const std::string html = runs.page();
     for (const char* text :
          {"vanilla: 24.0 ± 1.4 of 26 letters covered after 3 epochs",
           "best: 26 of 26 letters covered", ">0.812</td>",
           "By epoch: Y vanished at 3, Z vanished at 3.",
-          "vanilla covers 24.0 letters; letters more or fewer: best +2.0, conditional +2.0.",
-          "Q (never covered, nearest T), Y (83 %, nearest B), Z (83 %, nearest C)", ">1 of 2<",
-          ">epoch 3<",
+          "Letters more or fewer than vanilla covers after as many epochs: best +2.0, conditional "
+          "(told) +2.0, packing -2.0.",
+          "packing, 2<", "Q (never covered, nearest T), Y (83 %, nearest B), Z (83 %, nearest C)",
+          ">1 of 2<", ">epoch 3<",
           "Time of an epoch, its evaluations included, in those of vanilla: best 3.5, conditional "
-          "3.5.",
+          "(told) 3.5, packing 5.2.",
           "87.5 %", "no duplicates", "1234", "are in its commonest face (30.0 %",
           "a defect of ee641", "99.94 % of the validation images", "99.88 %"}) {
       CAPTURE(text);
@@ -139,20 +141,23 @@ TEST_SUITE("font_gan report") {
     // The runs on other images are in the tables, not among the answers.
     CHECK(contains(html, "ours, ee641, vanilla"));
     const Json table = read_json(runs.folder.path / "summary.json").at("table");
-    REQUIRE(table.size() == 3 + 4);
+    REQUIRE(table.size() == 3 + 5);
     const Json& vanilla = table[3];
     CHECK(vanilla.at("row") == "ours, vanilla");
     CHECK(vanilla.at("coverage") == 24);
     CHECK(vanilla.at("seeds") == 2);
     CHECK(vanilla.at("epochs") == 3);
-    CHECK(table[6].at("data") == "ee641");
+    CHECK(!vanilla.contains("obeyed"));
+    CHECK(table[5].at("obeyed") == 0.8125);
+    CHECK(table[7].at("data") == "ee641");
   }
 
   TEST_CASE("a page without vanilla runs compares with the first variant") {
     Runs runs;
     runs.add("typefaces", "best", 1, {""});
     runs.add("typefaces", "packing", 1, {"A B C"});
-    CHECK(contains(runs.page(), "best covers 26.0 letters; letters more or fewer: packing -3.0."));
+    CHECK(contains(runs.page(),
+                   "Letters more or fewer than best covers after as many epochs: packing -3.0."));
   }
 
   TEST_CASE("a run that diverged is told, the others are compared") {
