@@ -111,6 +111,9 @@ void Config::check() const {
   }
   require(!projection || conditional,
           "font_gan: projection gives each letter its own weights: switch conditional on too");
+  require(!projection || !feature_matching || adversarial_weight > 0,
+          "font_gan: feature matching alone asks the generator for no letter: set "
+          "adversarial_weight, or leave projection out");
   require(!packing || batch % pack_size == 0, "font_gan: a batch of ", batch,
           " images is no whole number of packs of ", pack_size, ": set batch to a multiple of it");
 }

@@ -15,7 +15,7 @@ const double kBehindLeaky = 2 / (1 + kSlope * kSlope);
 constexpr double kBehindNothing = 1;
 // Before the tanh, about the mean of letters on paper. From grey, all the discriminator has to say
 // at first is "more paper": a generator that follows too far is a blank page whose tanh has no
-// gradient, and one run in three stayed there.
+// gradient, and some runs ended there.
 constexpr double kPaper = -0.8;
 
 /// Draws the weights of a layer anew, uniformly, with variance gain / fan_in, and a bias of 0.

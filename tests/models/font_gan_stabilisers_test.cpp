@@ -183,19 +183,37 @@ TEST_SUITE("font_gan stabilisers") {
     // The reference's: which of two images is better does not depend on the letter.
     CHECK(by_how_much(false) < 1e-12);
     CHECK(by_how_much(true) > 0.1);
-    // A pack's letters all have a say.
+    CHECK_THROWS_AS(Head(*std::make_unique<Module>(), 8, {}, {.generator = random})(
+                        Tensor::ones({1, 8}), Tensor::zeros({1, kLetters})),
+                    Error);
+  }
+
+  TEST_CASE("projection by hand: the common weights, and those of the letters of a pack") {
+    Generator random(1, 1);
     Module parent;
-    const Head head(parent, 8, {.conditional = true, .pack = 2, .projection = true},
-                    {.generator = random});
-    const Tensor features = Tensor::ones({1, 8});
-    const auto logit = [&](std::int32_t first, std::int32_t second) {
-      const Tensor told =
-          one_hot(Tensor::from(std::vector<std::int32_t>{first, second}, {2}), kLetters);
-      return head(features, reshape(told, {1, 2 * kLetters})).item();
-    };
-    CHECK(logit(0, 1) - logit(0, 2) == doctest::Approx(logit(5, 1) - logit(5, 2)).epsilon(1e-3));
-    CHECK(logit(0, 1) != logit(0, 2));
-    CHECK(logit(1, 0) != logit(2, 0));
+    const Head head(parent, 2, {.conditional = true, .pack = 2, .projection = true},
+                    {.generator = random, .dtype = DType::f64});
+    std::vector<double> of_letters(2 * kLetters * 2);  // [26 of the first image, 26 of the second]
+    for (std::size_t i = 0; i < of_letters.size(); ++i) of_letters[i] = static_cast<double>(i);
+    const NoGrad no_grad;
+    for (auto& [name, weight] : parent.parameters()) {
+      CAPTURE(name);
+      if (name == "out.weight") {
+        weight.copy_(Tensor::from(std::vector<double>{2, 3}, weight.shape()));
+      } else if (name == "out.bias") {
+        weight.fill_(5);
+      } else {
+        CHECK(weight.shape() == Dims{2 * kLetters, 2});
+        weight.copy_(Tensor::from(of_letters, weight.shape()));
+      }
+    }
+    const Tensor features = Tensor::from(std::vector<double>{10, 100, 1, -1}, {2, 2});
+    const Tensor letters =
+        one_hot(Tensor::from(std::vector<std::int32_t>{0, 3, 25, 1}, {4}), kLetters, DType::f64);
+    const auto logits = head(features, reshape(letters, {2, 2 * kLetters})).to_vector<double>();
+    // Row r of the letters' weights is (2 r, 2 r + 1): rows 0 and 26 + 3, then 25 and 26 + 1.
+    CHECK(logits[0] == 5 + (2 + 0 + 58) * 10 + (3 + 1 + 59) * 100);
+    CHECK(logits[1] == 5 + (2 + 50 + 54) - (3 + 51 + 55));
   }
 }
 
