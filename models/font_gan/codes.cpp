@@ -113,20 +113,26 @@ void write_interpolation(const std::filesystem::path& path, Gan& gan, const Code
   const NoGrad no_grad;
   const auto code = [&](std::int64_t i) { return reshape(slice(codes.z, 0, i, i + 1), {kLatent}); };
   std::vector<Tensor> rows{codes.z, spherical_path(code(0), code(kLetters - 1), kLetters)};
-  std::vector<std::int32_t> letters = alphabet(1);
-  const auto change = [&](std::int32_t from, std::int32_t to) {
-    for (int i = 0; i < kLetters; ++i) letters.push_back(i < kLetters / 2 ? from : to);
+  const Tensor one_each = one_hot(letters_tensor(alphabet(1), Device::cpu), kLetters);
+  std::vector<Tensor> told{one_each};
+  const auto turn = [&](std::int64_t from, std::int64_t to) {
+    std::vector<float> share;
+    for (int i = 0; i < kLetters; ++i) share.push_back(static_cast<float>(i) / (kLetters - 1));
+    const Tensor late = Tensor::from(share, {kLetters, 1});
+    told.push_back((1.0 - late) * slice(one_each, 0, from, from + 1) +
+                   late * slice(one_each, 0, to, to + 1));
   };
-  change(0, kLetters - 1);
+  turn(0, kLetters - 1);
   Generator random(seed, kWays);
   for (int way = 0; way < kRandomWays; ++way) {
     const Tensor from = normal(random, {kLatent}, 0, 1), to = normal(random, {kLatent}, 0, 1);
     rows.push_back(spherical_path(from, to, kLetters));
-    const auto first = static_cast<std::int32_t>(random.below(kLetters));
-    change(first, static_cast<std::int32_t>(random.below(kLetters)));
+    const auto first = static_cast<std::int64_t>(random.below(kLetters));
+    turn(first, static_cast<std::int64_t>(random.below(kLetters)));
   }
   const Tensor z = to_device(concat(rows, 0), gan.device());
-  const Tensor images = gan.images(z, given(gan, letters_tensor(letters, gan.device())));
+  const Tensor images =
+      gan.images(z, gan.conditional() ? to_device(concat(told, 0), gan.device()) : Tensor());
   write_png(path, grid(images.to_vector<float>(), 1, kPixels, kPixels,
                        {.columns = kLetters, .padding = 2, .invert = true}));
 }

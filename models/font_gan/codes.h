@@ -27,8 +27,8 @@ Codes find_codes(Gan& gan, Judge& judge, std::uint64_t seed, int updates = 60);
 Tensor spherical_path(const Tensor& a, const Tensor& b, std::int64_t steps);
 
 /// A picture of 26 columns: the images at the codes of A to Z; the way from A's code to Z's; four
-/// ways between random latents. In a conditional network the letters of a way stay those of its
-/// beginning up to the middle, then become those of its end.
+/// ways between random latents. A conditional network is told, of a way's two letters, less and
+/// less of the first and more and more of the second.
 void write_interpolation(const std::filesystem::path& path, Gan& gan, const Codes& codes,
                          std::uint64_t seed);
 

@@ -154,7 +154,7 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
     add_image(page, folder / run.name / "interpolation.png",
               std::string("First row: for each letter the code found. Second: from A's code to "
                           "Z's. Below: between random codes.") +
-                  (told ? " In the middle of a way the letter told changes." : ""),
+                  (told ? " On a way the letter told turns from one into the other." : ""),
               true);
   }
   if (run.style) {
