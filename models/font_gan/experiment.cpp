@@ -55,7 +55,8 @@ struct Judged {
             {"classifier_accuracy", judge.accuracy()},
             {"second_accuracy", second.accuracy()},
             {"confusion", judge.confusion()},
-            {"letters", letters_of(data, judge).to_json()}};
+            {"letters", letters_of(data, judge).to_json()},
+            {"validation", judge.score(images_tensor(data.val_images)).to_json()}};
   }
 
   FontData data;

@@ -24,11 +24,6 @@ constexpr std::int64_t kBatch = 64;
 constexpr std::int64_t kRealSamples = 2000;
 constexpr int kNeighbours = 3;
 
-Tensor images_tensor(const std::vector<float>& images) {
-  return Tensor::from(images, {static_cast<std::int64_t>(images.size()) / (kPixels * kPixels), 1,
-                               kPixels, kPixels});
-}
-
 // JSON has no infinity.
 Json number_or_null(double x) { return std::isfinite(x) ? Json(x) : Json(); }
 double number_or_infinity(const Json& json) {
@@ -36,6 +31,11 @@ double number_or_infinity(const Json& json) {
 }
 
 }  // namespace
+
+Tensor images_tensor(const std::vector<float>& images) {
+  return Tensor::from(images, {static_cast<std::int64_t>(images.size()) / (kPixels * kPixels), 1,
+                               kPixels, kPixels});
+}
 
 Json Scores::to_json() const {
   Json json{{"samples", samples},     {"coverage_any", coverage_any},

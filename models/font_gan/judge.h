@@ -57,6 +57,9 @@ SecondOpinion second_opinion(const Judgement& first, const Judgement& second);
 /// Of samples that were told the letters A to Z in turn, the share called what it was told.
 double obeyed_share(const Judgement& seen);
 
+/// A data set's images, [N, 28, 28], as networks take them: [N, 1, 28, 28], on the CPU.
+Tensor images_tensor(const std::vector<float>& images);
+
 /// The classifier's seeds: of the judge, and of the one that checks it.
 inline constexpr std::uint64_t kJudgeSeed = 641, kSecondJudgeSeed = 642;
 

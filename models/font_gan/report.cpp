@@ -228,6 +228,13 @@ void data_and_judges(Report& page, const Json& set) {
             "order, on " +
             number(100 * set.at("second_accuracy").get<double>(), 2) +
             " %. How often both agree about generated letters stands in the table of all runs.");
+  if (set.contains("validation")) {
+    const Scores real = Scores::from_json(set.at("validation"));
+    page.text(
+        "What could be reached: the validation images, scored as samples are, have precision " +
+        number(real.precision, 3) + ", recall " + number(real.recall, 3) + " and confident " +
+        number(real.confident, 3) + " (" + std::to_string(real.samples) + " images).");
+  }
   page.figure(draw(confusion_map("Confusion of the classifier on validation images",
                                  set.at("confusion").get<std::vector<std::int64_t>>(), letters())),
               "Rows: true letter, columns: the classifier's.");

@@ -33,7 +33,7 @@ class Run {
         values_(kModelName, {std::begin(kStepValues), std::end(kStepValues)}),
         best_(folder / "best.safetensors", kModelName, config_.all()) {
     const auto n = static_cast<std::int64_t>(data.train_labels.size());
-    images_ = Tensor::from(data.train_images, {n, 1, kPixels, kPixels});
+    images_ = images_tensor(data.train_images);
     labels_ = Tensor::from(
         std::vector<std::int32_t>(data.train_labels.begin(), data.train_labels.end()), {n});
     image_epochs_ = config.image_epoch_list();
