@@ -28,6 +28,9 @@ expect "unknown option --fast" "$ETUDE_BIN" train font_gan --fast 1
 expect "option --seed needs a value" "$ETUDE_BIN" train font_gan --seed
 expect "the models are: font_gan" "$ETUDE_BIN" train font_gam
 expect "the presets are: cpu, full, quick, smoke" "$ETUDE_BIN" train font_gan --preset fast
+# Before the hours of those that have it.
+expect "unknown preset cpu of drum_vae" "$ETUDE_BIN" reproduce all --preset cpu --out "$work/all"
+[[ ! -e "$work/all" ]] || { echo "FAIL: reproduce all began"; failures=$((failures + 1)); }
 expect "unknown key epoch" "${train[@]}" --set epoch=3
 expect "epochs must be a whole number" "${train[@]}" --set epochs=three
 expect "epochs = 0 is not in [1, inf]" "${train[@]}" --set epochs=0
