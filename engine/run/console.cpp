@@ -1,8 +1,8 @@
 #include "engine/run/console.h"
 
+#include <signal.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -10,12 +10,25 @@
 namespace etude {
 namespace {
 
-volatile std::sig_atomic_t signals_seen = 0;
+volatile sig_atomic_t signals_seen = 0;
 
-extern "C" void on_signal(int number) {
-  signals_seen = 1;
+extern "C" void on_signal(int) { signals_seen = 1; }
+
+/// The handler must have a stack of its own: inside oneDNN's products the stack pointer points into
+/// a buffer of the heap, and a signal frame below that would overwrite what lies before it. Linux
+/// hands a signal of the process to its first thread, which trains, so that one stack is enough.
+void catch_signals() {
+  alignas(16) static char memory[1 << 16];
+  stack_t stack{};
+  if (sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE) != 0) {
+    stack = {.ss_sp = memory, .ss_flags = 0, .ss_size = sizeof(memory)};
+    sigaltstack(&stack, nullptr);
+  }
+  struct sigaction action {};
+  action.sa_handler = on_signal;
   // The next one has its usual effect.
-  std::signal(number, SIG_DFL);
+  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_RESTART;
+  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
 }
 
 std::string duration(double seconds) {
@@ -75,11 +88,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 void note(const std::string& text) { std::cerr << text << std::endl; }
 
 bool stop_requested() {
-  static const bool installed = [] {
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
-    return true;
-  }();
+  static const bool installed = (catch_signals(), true);
   return installed && signals_seen != 0;
 }
 
