@@ -228,6 +228,20 @@ TEST_SUITE("performance_lstm") {
     }
   }
 
+  TEST_CASE("training tells the network the tempo, if it is to hear it") {
+    Config config = small();
+    for (const char* conditioning : {"none", "factor"}) {
+      config.conditioning = conditioning;
+      const auto first_loss = [&](double tempo) {
+        const Windows::Batch batch{.ids = Tensor::full({12, 2}, 60, DType::i32),
+                                   .targets = Tensor::full({12, 2}, 62, DType::i32),
+                                   .tempo = Tensor::full({2}, tempo)};
+        return Trainer(config, Device::cpu).step(batch, 0).to_vector<float>()[0];
+      };
+      CHECK((first_loss(0.8) == first_loss(1.2)) == (config.conditioning == "none"));
+    }
+  }
+
   TEST_CASE("cpu and gpu take the same steps") {
     const TemporaryFolder folder;
     Config config = small();

@@ -51,3 +51,6 @@ check font_gan "${ETUDE_KILLS:-4}" "$checkpoints coverage.json alphabet-0008.png
   --set epochs=8 --set checkpoint_every=2 --set eval_every=3
 check music_gpt "${ETUDE_KILLS:-4}" "$checkpoints at-50.safetensors" --set "data=$work/music" \
   --set iterations=200 --set checkpoint_every=7 --set eval_every=10
+check performance_lstm "${ETUDE_KILLS:-4}" "$checkpoints" --set "data=$work/music/30.mid" \
+  --set conditioning=factor --set augmentation=true --set dropout=0.2 \
+  --set random_state=true --set iterations=600 --set checkpoint_every=7 --set eval_every=100
