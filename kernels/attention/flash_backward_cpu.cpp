@@ -51,7 +51,7 @@ class Backward {
   }
 
   /// Floats of dk, or dv, of a head.
-  static std::int64_t size(const Plan& n) { return n.S * padded(n.D, kLanes); }
+  static std::int64_t size(const Plan& n) { return n.S * round_up(n.D, kLanes); }
 
   /// Leaves dk and dv at `sums`, or, when null, with the user.
   void run(std::int64_t head, std::int64_t group, float* sums) {
@@ -70,7 +70,7 @@ class Backward {
     for (std::int64_t d = 0; d < n.D; d += kLanes) {
       T* rows = to.of(head) + d;
       for (std::int64_t s = 0; s < n.S; ++s, sums += kLanes) {
-        store_some(sums, n.D - d, rows + s * to.row);
+        store_lanes(sums, n.D - d, rows + s * to.row);
       }
     }
   }
@@ -84,7 +84,7 @@ class Backward {
     pack_rows(q, p_.q.row, count, n_, p_.scale, q_rows_);
     pack_rows(dy, p_.dy.row, count, n_, 1, dy_rows_);
     statistics(head, query, count, dy);
-    std::fill_n(dq_, padded(count, kLanes) * n_.depth, 0.0f);
+    std::fill_n(dq_, round_up(count, kLanes) * n_.depth, 0.0f);
     for (std::int64_t key = 0; key < n_.S; key += kKeys) {
       const Chunk chunk(p_, query, key);
       if (chunk.most() == 0) break;
@@ -122,7 +122,7 @@ class Backward {
     const std::int64_t at = first * kKeys * kLanes, block_at = first * n_.depth * kLanes;
     multiply_scores(n_, k_, c.key, count, q_ + block_at, vectors, scores_ + at);
     multiply_scores(n_, v_, c.key, count, dy_ + block_at, vectors, grads_ + at);
-    const std::int64_t whole = std::min(kKeys, padded(count, kTileRows));
+    const std::int64_t whole = std::min(kKeys, round_up(count, kTileRows));
     for (std::int64_t j = first; j < first + vectors; ++j) {
       float *scores = scores_ + j * kKeys * kLanes, *grads = grads_ + j * kKeys * kLanes;
       mask_unseen(p_, c, j, count, scores);

@@ -56,7 +56,7 @@ class Forward {
   void block(std::int64_t head, std::int64_t query) {
     const std::int64_t count = std::min(kQueries, n_.T - query);
     pack_lanes(p_.q.of(head) + query * p_.q.row, p_.q.row, count, n_, p_.scale, q_);
-    std::fill_n(y_, padded(count, kLanes) * n_.depth, 0.0f);
+    std::fill_n(y_, round_up(count, kLanes) * n_.depth, 0.0f);
     std::fill_n(max_, kQueries, -math::kInfinity);
     std::fill_n(sum_, kQueries, 0.0f);
     for (std::int64_t key = 0; key < n_.S; key += kKeys) {

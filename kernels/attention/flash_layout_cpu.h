@@ -10,9 +10,7 @@
 //   values
 
 #include <algorithm>
-#include <initializer_list>
 #include <type_traits>
-#include <utility>
 
 #include "kernels/attention/problem.h"
 #include "kernels/core/dtype.h"
@@ -33,8 +31,6 @@ inline constexpr std::int64_t kScores = kVectors * kKeys * kLanes;
 inline constexpr std::int64_t kMaxRuns = kMaxHeadDim / kRun;
 static_assert(kQueries % (kTileVectors * kLanes) == 0 && kRun % kTileRows == 0);
 
-inline std::int64_t padded(std::int64_t n, std::int64_t step) { return ceil_div(n, step) * step; }
-
 /// Extents, and how the work is divided: a head's blocks of queries among `groups` tasks, so that
 /// few heads give work for many threads. The number depends on the shapes alone.
 struct Plan {
@@ -46,7 +42,7 @@ struct Plan {
         T(p.T),
         S(p.S),
         D(p.D),
-        depth(padded(D, kRun)),
+        depth(round_up(D, kRun)),
         blocks(ceil_div(T, kQueries)) {
     constexpr std::int64_t kTasks = 16;
     groups = std::clamp<std::int64_t>(ceil_div(kTasks, heads), 1, blocks);
@@ -60,40 +56,12 @@ struct Plan {
   }
 };
 
-/// Shares out one Scratch: each pointer gets its number of floats, from a cache line on.
-inline void carve(Scratch& scratch, std::initializer_list<std::pair<float**, std::int64_t>> parts) {
-  std::int64_t total = 0;
-  for (const auto& [to, count] : parts) total += padded(count, 16);
-  float* next = scratch.at_least<float>(total);
-  for (const auto& [to, count] : parts) *to = next, next += padded(count, 16);
-}
-
-/// Width values from and to the user's memory, of which `count` exist; the rest are read as 0.
-template <int Width, class T>
-void load_some(const T* from, std::int64_t count, float* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (count >= Width) {
-#pragma GCC unroll 8
-      for (int i = 0; i < Width; i += kLanes) store(to + i, load(from + i));
-      return;
-    }
-  }
-  for (std::int64_t i = 0; i < Width; ++i) to[i] = i < count ? static_cast<float>(from[i]) : 0;
-}
-template <class T>
-void store_some(const float* from, std::int64_t count, T* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (count >= kLanes) return store(to, load(from));
-  }
-  for (std::int64_t i = 0; i < std::min<std::int64_t>(kLanes, count); ++i) to[i] = T(from[i]);
-}
-
 /// k or v of a head as runs.
 template <class T>
 void pack_runs(const T* from, std::int64_t stride, const Plan& n, float* to) {
   for (std::int64_t d = 0; d < n.D; d += kRun) {
     for (std::int64_t s = 0; s < n.S; ++s, to += kRun) {
-      load_some<kRun>(from + s * stride + d, n.D - d, to);
+      load_lanes<kRun>(from + s * stride + d, n.D - d, to);
     }
   }
 }
@@ -127,7 +95,7 @@ void pack_rows(const T* from, std::int64_t stride, std::int64_t count, const Pla
                float* to) {
   for (std::int64_t d = 0; d < n.D; d += kLanes) {
     for (std::int64_t i = 0; i < kQueries; ++i, to += kLanes) {
-      load_some<kLanes>(from + i * stride + d, i < count ? n.D - d : 0, to);
+      load_lanes(from + i * stride + d, i < count ? n.D - d : 0, to);
       if (scale != 1) store(to, load(to) * scale);
     }
   }

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace etude {
 
@@ -34,5 +36,17 @@ class Scratch {
   std::unique_ptr<void, Free> memory_;
   std::size_t bytes_ = 0;
 };
+
+inline std::int64_t round_up(std::int64_t n, std::int64_t step) {
+  return (n + step - 1) / step * step;
+}
+
+/// Shares out one Scratch: each pointer gets its number of floats, from a cache line on.
+inline void carve(Scratch& scratch, std::initializer_list<std::pair<float**, std::int64_t>> parts) {
+  std::int64_t total = 0;
+  for (const auto& [to, count] : parts) total += round_up(count, 16);
+  float* next = scratch.at_least<float>(total);
+  for (const auto& [to, count] : parts) *to = next, next += round_up(count, 16);
+}
 
 }  // namespace etude

@@ -3,6 +3,7 @@
 // registers, and the transposes between the user's layout and the blocked one.
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/core/vector_cpu.h"
@@ -94,6 +95,29 @@ void transpose(Vector (&rows)[kLanes]) {
     }
   }
   if constexpr (Step > 1) transpose<Step / 2>(rows);
+}
+
+/// Width values from and to the user's memory, of which `count` exist (or more); the rest are read
+/// as 0.
+template <int Width = kLanes, class T>
+void load_lanes(const T* from, std::int64_t count, float* to) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (count >= Width) {
+#pragma GCC unroll 8
+      for (int i = 0; i < Width; i += kLanes) store(to + i, load(from + i));
+      return;
+    }
+  }
+  for (std::int64_t i = 0; i < Width; ++i) to[i] = i < count ? static_cast<float>(from[i]) : 0;
+}
+template <class T>
+void store_lanes(const float* from, std::int64_t count, T* to) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (count >= kLanes) return store(to, load(from));
+  }
+  for (std::int64_t i = 0; i < std::min<std::int64_t>(kLanes, count); ++i) {
+    to[i] = static_cast<T>(from[i]);
+  }
 }
 
 /// to[j][i] = from[i][j] for i < kLanes, j < n: kLanes rows become the lanes of n vectors. Rows

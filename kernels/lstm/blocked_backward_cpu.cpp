@@ -37,7 +37,7 @@ class Backward {
     static thread_local Scratch scratch;
     const std::int64_t rows = n_.spread_rows(), units = n_.unit_vectors * kLanes;
     const std::int64_t x = n_.input_vectors * kLanes,
-                       runs = padded(depth(), kRun) * n_.chunk_rows();
+                       runs = round_up(depth(), kRun) * n_.chunk_rows();
     carve(scratch, {{&w_x_, with_dx_ ? x * depth() : 0},
                     {&w_h_, units * depth()},
                     {&runs_[0], runs},

@@ -25,7 +25,7 @@ class Forward {
   explicit Forward(const LstmForward& p) : p_(p), n_(p) {
     static thread_local Scratch scratch;
     const std::int64_t units = n_.unit_vectors * kLanes;
-    const std::int64_t x = padded(n_.I, kRun) * n_.chunk_rows(), h = padded(n_.H, kRun) * n_.B;
+    const std::int64_t x = round_up(n_.I, kRun) * n_.chunk_rows(), h = round_up(n_.H, kRun) * n_.B;
     carve(scratch, {{&w_x_, 4 * units * n_.I},
                     {&w_h_, 4 * units * n_.H},
                     {&sums_, 4 * units * n_.spread_rows()},

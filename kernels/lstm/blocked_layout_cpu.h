@@ -14,9 +14,7 @@
 #ifdef __AVX__
 #include <immintrin.h>
 #endif
-#include <initializer_list>
 #include <type_traits>
-#include <utility>
 
 #include "kernels/core/dtype.h"
 #include "kernels/core/panel_cpu.h"
@@ -34,8 +32,6 @@ inline constexpr std::int64_t kChunkRows = 256;
 /// Vectors of units that are finished together: their gates are eight full panels, and each gate
 /// three whole cache lines.
 inline constexpr std::int64_t kUnitVectors = 6;
-
-inline std::int64_t padded(std::int64_t n, std::int64_t step) { return ceil_div(n, step) * step; }
 
 /// Rows between neighbouring vectors of features that hold `rows` rows: an odd number of cache
 /// lines, so that the same row of many vectors does not meet in one set of the caches.
@@ -95,33 +91,6 @@ void with_team(const Extents& n, const Body& body) {
   static_cast<void>(n);
   body(Team{});
 #endif
-}
-
-/// Shares out one Scratch: each pointer gets its number of floats, from a cache line on.
-inline void carve(Scratch& scratch, std::initializer_list<std::pair<float**, std::int64_t>> parts) {
-  std::int64_t total = 0;
-  for (const auto& [to, count] : parts) total += padded(count, 16);
-  float* next = scratch.at_least<float>(total);
-  for (const auto& [to, count] : parts) *to = next, next += padded(count, 16);
-}
-
-/// Width values from and to the user's memory, of which `count` exist; the rest are read as 0.
-template <int Width = kLanes, class T>
-void load_lanes(const T* from, std::int64_t count, float* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (count == Width) {
-      for (int i = 0; i < Width; i += kLanes) store(to + i, load(from + i));
-      return;
-    }
-  }
-  for (std::int64_t i = 0; i < Width; ++i) to[i] = i < count ? static_cast<float>(from[i]) : 0;
-}
-template <class T>
-void store_lanes(const float* from, std::int64_t count, T* to) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (count == kLanes) return store(to, load(from));
-  }
-  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
 }
 
 /// The values that store_lanes keeps of them, without a way through memory; zeros beyond `count`.

@@ -42,8 +42,6 @@ constexpr std::int64_t kRowsAhead = 8;
 constexpr std::int64_t kPackSurplus = cpu::kLanes;
 constexpr std::int64_t kParallelWork = 1 << 18;  // multiplications that pay for waking the threads
 
-std::int64_t round_up(std::int64_t x, std::int64_t step) { return (x + step - 1) / step * step; }
-
 /// One product of the batch, or a rectangle of it: its first element of c is c[index], in column
 /// `column`.
 template <class T>

@@ -56,7 +56,7 @@ struct Judged {
             {"second_accuracy", second.accuracy()},
             {"confusion", judge.confusion()},
             {"letters", letters_of(data, judge).to_json()},
-            {"validation", judge.score(images_tensor(data.val_images)).to_json()}};
+            {"validation", judge.score(judge.judge(images_tensor(data.val_images))).to_json()}};
   }
 
   FontData data;
@@ -78,7 +78,7 @@ void measure_run(const Config& config, Judged& on, double train_seconds, bool fi
               {"epochs", config.epochs},
               {"train_seconds", train_seconds},
               {"discriminator", config.scores() ? "scores" : "probabilities"},
-              {"scores", on.judge.score(samples).to_json()},
+              {"scores", on.judge.score(seen).to_json()},
               {"second", second_opinion(seen, on.second.judge(samples)).to_json()}};
   if (last.gan->conditional()) result["obeyed"] = obeyed_share(seen);
   if (figures) {
@@ -178,10 +178,12 @@ class FontGanExperiment : public Experiment {
     const fs::path folder = output_folder(options, name(), "eval");
     make_folder(folder);
     const Tensor samples = loaded.gan->samples(loaded.config.final_samples);
+    const Judgement seen = judge.judge(samples);
     Json result{{"checkpoint", options.checkpoint.string()},
                 {"variant", loaded.config.variant()},
                 {"classifier_accuracy", judge.accuracy()},
-                {"scores", judge.score(samples).to_json()}};
+                {"scores", judge.score(seen).to_json()}};
+    if (loaded.gan->conditional()) result["obeyed"] = obeyed_share(seen);
     std::cout << result.dump(2) << std::endl;
     write_json(folder / "scores.json", result);
     write_alphabet(folder / "alphabet.png", samples, judge);

@@ -229,10 +229,9 @@ Tensor Judge::loss(const Tensor& images, const Tensor& letters) {
   return cross_entropy((*network_)(images), letters);
 }
 
-Scores Judge::score(const Tensor& images) {
-  const Judgement seen = judge(images);
+Scores Judge::score(const Judgement& seen) const {
   Scores s;
-  s.samples = images.dim(0);
+  s.samples = static_cast<std::int64_t>(seen.labels.size());
   s.histogram = class_histogram(seen.labels, kLetters);
   s.coverage_any = coverage_any(s.histogram);
   const std::vector<bool> covered = covered_classes(seen.labels, seen.confidences, kLetters);

@@ -74,7 +74,8 @@ class Judge {
 
   /// images: [N, 1, 28, 28] on any device.
   Judgement judge(const Tensor& images);
-  Scores score(const Tensor& images);
+  /// Of what judge() said.
+  Scores score(const Judgement& seen) const;
   /// Mean cross entropy, in nats, of the classifier's verdicts on images [N, 1, 28, 28] with
   /// letters [N] (i32), on its device: what makes an image more of its letter.
   Tensor loss(const Tensor& images, const Tensor& letters);

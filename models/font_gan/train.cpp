@@ -96,9 +96,11 @@ class Run {
   }
 
   void evaluate(std::int64_t epoch, JsonLog& log) {
-    const Scores scores = judge_.score(gan_.samples(config_.eval_samples));
+    const Judgement seen = judge_.judge(gan_.samples(config_.eval_samples));
+    const Scores scores = judge_.score(seen);
     Json entry{{"epoch", epoch}};
     entry.update(scores.to_json());
+    if (gan_.conditional()) entry["obeyed"] = obeyed_share(seen);
     log.append(entry);
     scores_text_ = "  coverage " + std::to_string(scores.coverage) + "/26";
     // Coverage first, sharpness decides among equals.
