@@ -29,11 +29,12 @@ fs::path begin_folder(const Options& options, const std::string& model, const st
 
 /// Takes back what begin_folder() made for training that never began.
 void forget_folder(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder)) {
+  std::error_code error;  // the one that is on its way to the user says more
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
     if (entry.path().filename() != "config.toml") return;
   }
-  std::error_code error;  // the one that is on its way to the user says more
-  fs::remove_all(folder, error);
+  fs::remove(folder / "config.toml", error);
+  fs::remove(folder, error);
 }
 
 }  // namespace

@@ -12,7 +12,12 @@ namespace {
 
 volatile sig_atomic_t signals_seen = 0;
 
-extern "C" void on_signal(int) { signals_seen = 1; }
+extern "C" void on_signal(int) {
+  signals_seen = 1;
+  // The next one, of either kind, has its usual effect.
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+}
 
 /// The handler must have a stack of its own: inside oneDNN's products the stack pointer points into
 /// a buffer of the heap, and a signal frame below that would overwrite what lies before it. Linux
@@ -26,8 +31,7 @@ void catch_signals() {
   }
   struct sigaction action {};
   action.sa_handler = on_signal;
-  // The next one has its usual effect.
-  action.sa_flags = SA_ONSTACK | SA_RESETHAND | SA_RESTART;
+  action.sa_flags = SA_ONSTACK | SA_RESTART;
   for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
 }
 

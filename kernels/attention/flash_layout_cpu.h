@@ -16,6 +16,7 @@
 #include "kernels/core/dtype.h"
 #include "kernels/core/panel_cpu.h"
 #include "kernels/core/parallel.h"
+#include "kernels/core/scratch.h"
 #include "kernels/core/vector_math.h"
 #include "kernels/random/philox_batch.h"
 

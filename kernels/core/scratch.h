@@ -37,6 +37,7 @@ class Scratch {
   std::size_t bytes_ = 0;
 };
 
+/// The least multiple of `step` that is not below n.
 inline std::int64_t round_up(std::int64_t n, std::int64_t step) {
   return (n + step - 1) / step * step;
 }

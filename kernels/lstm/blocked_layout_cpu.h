@@ -18,6 +18,7 @@
 
 #include "kernels/core/dtype.h"
 #include "kernels/core/panel_cpu.h"
+#include "kernels/core/scratch.h"
 #include "kernels/lstm/lstm.h"
 #include "kernels/lstm/products.h"
 

@@ -54,6 +54,7 @@ struct Config {
   std::string others;
   std::int64_t other_seeds = 2, other_epochs = 0;
   std::string ee641_variants;
+  std::int64_t ee641_seeds = 5;
 
   void fields(Fields& f) {
     f.choice("data", data, "images", "typefaces|ee641");
@@ -90,6 +91,7 @@ struct Config {
     f("other_epochs", &other_epochs, "reproduce: epochs of the others (0: as many)", 0);
     f("ee641_variants", &ee641_variants,
       "reproduce: variants trained on the reports' own images too, where these are at hand");
+    f("ee641_seeds", &ee641_seeds, "reproduce: runs of each of those", 1);
   }
 
   void stabilisers(Fields& f) {

@@ -218,7 +218,7 @@ class FontGanExperiment : public Experiment {
           run(on, lists.others, fewer, config.other_seeds);
           sets.push_back(on.describe());
           if (!reports) return;
-          run(*reports, lists.ee641, config, config.num_seeds);
+          run(*reports, lists.ee641, config, config.ee641_seeds);
           sets.push_back(reports->describe());
         });
     Json summary = provenance(options, name(), config.all(), begin);

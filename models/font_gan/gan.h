@@ -23,15 +23,15 @@ class Gan {
 
   /// The discriminator's updates, each on a batch of its own, then one generator update, on the
   /// last. real: [discriminator_updates() B, 1, 28, 28], letters: one-hot [.., 26] or undefined.
-  /// Returns [6] on the device: the last d_loss, g_loss, means over the last batch of s(D(x)) and
-  /// s(D(G(z))), s the logistic function, and the gradient norms of D and G.
+  /// Returns [6] on the device: the last d_loss, g_loss, means over the last batch of what D says
+  /// of x and of G(z), as probabilities unless config.scores(), and the gradient norms of D and G.
   Tensor step(const Tensor& real, const Tensor& letters);
 
   /// [count, 1, 28, 28] from latents that depend only on the run's seed; a conditional network
   /// draws the letters A, B, ... in turn. With `average` the averaged generator makes them.
   Tensor samples(std::int64_t count);
   /// What the sampling generator makes of latents [N, 100] and, in a conditional network, letters
-  /// [N, 26]. Gradients reach latents that ask for them, not the weights.
+  /// [N, 26], rows that sum to 1. Gradients reach latents that ask for them, not the weights.
   Tensor images(const Tensor& z, const Tensor& letters);
   bool conditional() const { return config_.conditional; }
   Device device() const { return device_; }

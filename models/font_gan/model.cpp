@@ -57,7 +57,7 @@ Head::Head(Module& parent, std::int64_t features, const DiscriminatorOptions& o,
             .out = 1},
            init) {
   if (o.minibatch) {
-    batch_rows_.emplace(parent, "project",
+    batch_rows_.emplace(parent, "project",  // to the rows of closeness(); not Head's projection
                         Linear::Options{.in = features, .out = kRows * kRowSize, .bias = false},
                         init);
   }

@@ -12,9 +12,9 @@ inline constexpr int kLetters = 26;
 inline constexpr int kPixels = 28;  // height and width
 inline constexpr int kLatent = 100;
 
-/// z [B, 100 (+ 26)] -> images [B, 1, 28, 28] in (-1, 1).
+/// z [B, 100] -> images [B, 1, 28, 28] in (-1, 1).
 struct GeneratorNetwork : Module {
-  /// `letters`: one-hot [B, 26] in a conditional network, else undefined.
+  /// `letters`: [B, 26] in a conditional network, one-hot or between letters; else undefined.
   virtual Tensor operator()(const Tensor& z, const Tensor& letters) = 0;
 };
 

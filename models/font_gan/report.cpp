@@ -158,10 +158,12 @@ void run_figures(Report& page, const fs::path& folder, const RunResult& run) {
               true);
   }
   if (run.style) {
-    page.text("Told a letter, it draws what the classifier calls that letter " +
-              number(100 * run.obeyed, 1) + " % of the time. Of a code's 26 letters " +
-              number(100 * run.style->share, 1) + " % are in its commonest face (" +
-              number(100 * run.style->chance, 1) +
+    if (!std::isnan(run.obeyed)) {
+      page.text("Told a letter, it draws what the classifier calls that letter " +
+                number(100 * run.obeyed, 1) + " % of the time.");
+    }
+    page.text("Of a code's 26 letters " + number(100 * run.style->share, 1) +
+              " % are in its commonest face (" + number(100 * run.style->chance, 1) +
               " % if the letters' codes are shuffled). A letter's face is that of the nearest "
               "training image, which is right for " +
               number(100 * run.style->judge, 1) + " % of the validation images.");

@@ -16,7 +16,7 @@ struct RunResult {
   std::string name;      // of its folder
   std::string data;      // "typefaces" or "ee641"
   std::string variant;   // as Config::variant()
-  std::string kind;      // what it is compared as: the variant, "ee641, VARIANT" on those images
+  std::string kind;      // what it is compared as: the variant, "ee641, VARIANT", "VARIANT (told)"
   std::string diverged;  // why there is nothing of what follows but the epochs asked for; or empty
   bool has_scores = false;  // as Config::scores()
   std::int64_t epochs = 0;

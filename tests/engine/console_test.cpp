@@ -46,9 +46,9 @@ TEST_CASE("Ctrl-C: the first one is noted, the second one ends the process") {
           if (etude::stop_requested()) return 1;
           raise(SIGINT);
           if (!etude::stop_requested()) return 2;
-          raise(SIGINT);
+          raise(SIGTERM);
           return 3;
-        }) == 128 + SIGINT);
+        }) == 128 + SIGTERM);
 }
 
 #if defined(__x86_64__) && defined(__linux__)

@@ -2,6 +2,7 @@
 # The music transformer from MIDI files to the page, on music of its own: reproduce, train and
 # resume, sample, eval, and what is wrong with their input. ETUDE_BIN: the program.
 set -uo pipefail
+command -v python3 >/dev/null || { echo "skipped: there is no python3"; exit 77; }
 source "$(dirname "${BASH_SOURCE[0]}")/checks.sh"
 cd "$work" || exit 1
 export OMP_NUM_THREADS=1
