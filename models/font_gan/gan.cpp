@@ -89,6 +89,11 @@ Gan::Gan(const Config& config, Device device)
   move_towards(*average_, *g_, 1);
 }
 
+void Gan::begin_at(double brightness) {
+  g_->begin_at(brightness);
+  if (average_) average_->begin_at(brightness);
+}
+
 DiscriminatorNetwork& Gan::copy_at(std::size_t i, std::span<const Tensor> weights) {
   if (spectral_) {
     stand_at(*copies_[i], spectral_->normalised(weights));

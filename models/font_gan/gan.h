@@ -21,6 +21,8 @@ class Gan {
   /// Error for settings that exclude each other.
   Gan(const Config& config, Device device);
 
+  /// Before training: the mean of the images to learn. See GeneratorNetwork.
+  void begin_at(double brightness);
   /// The discriminator's updates, each on a batch of its own, then one generator update, on the
   /// last. real: [discriminator_updates() B, 1, 28, 28], letters: one-hot [.., 26] or undefined.
   /// Returns [6] on the device: the last d_loss, g_loss, means over the last batch of what D says

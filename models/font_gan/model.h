@@ -16,6 +16,8 @@ inline constexpr int kLatent = 100;
 struct GeneratorNetwork : Module {
   /// `letters`: [B, 26] in a conditional network, one-hot or between letters; else undefined.
   virtual Tensor operator()(const Tensor& z, const Tensor& letters) = 0;
+  /// Before training: a network that needs it draws images of about this mean, in (-1, 1).
+  virtual void begin_at(double /*brightness*/) {}
 };
 
 struct DiscriminatorOptions {

@@ -13,9 +13,7 @@ constexpr double kSlope = 0.2;
 // ReLU, and behind nothing.
 const double kBehindLeaky = 2 / (1 + kSlope * kSlope);
 constexpr double kBehindNothing = 1;
-// Before the tanh, about the mean of letters on paper. From grey, all the discriminator has to say
-// at first is "more paper": a generator that follows too far is a blank page whose tanh has no
-// gradient, and some runs ended there.
+// Before the tanh, where nothing else is said: about the mean of letters on paper.
 constexpr double kPaper = -0.8;
 
 /// Draws the weights of a layer anew, uniformly, with variance gain / fan_in, and a bias of 0.
@@ -61,6 +59,12 @@ ResidualGenerator::ResidualGenerator(bool conditional_, std::int64_t w, Init ini
   initialise(out, static_cast<double>(9 * w), kBehindLeaky, init);
   const NoGrad no_grad;
   out.bias.fill_(kPaper);
+}
+
+void ResidualGenerator::begin_at(double brightness) {
+  const NoGrad no_grad;
+  // To a tenth: a few images more or less change no run.
+  out.bias.fill_(std::round(10 * std::atanh(brightness)) / 10);
 }
 
 Tensor ResidualGenerator::operator()(const Tensor& z, const Tensor& letters) {

@@ -26,6 +26,9 @@ class ResidualBlock : public Module {
 struct ResidualGenerator : GeneratorNetwork {
   ResidualGenerator(bool conditional, std::int64_t width, Init init);
   Tensor operator()(const Tensor& z, const Tensor& letters) override;
+  /// From grey, all the discriminator has to say at first is "more paper": a generator that follows
+  /// too far is a blank page whose tanh has no gradient, and some runs ended there.
+  void begin_at(double brightness) override;
 
   bool conditional;
   std::int64_t width;

@@ -1,6 +1,7 @@
 #include "models/font_gan/train.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/ops/shape.h"
 #include "engine/ops/softmax.h"
@@ -34,6 +35,8 @@ class Run {
         best_(folder / "best.safetensors", kModelName, config_.all()) {
     const auto n = static_cast<std::int64_t>(data.train_labels.size());
     images_ = images_tensor(data.train_images);
+    gan_.begin_at(std::reduce(data.train_images.begin(), data.train_images.end(), 0.0) /
+                  static_cast<double>(data.train_images.size()));
     labels_ = Tensor::from(
         std::vector<std::int32_t>(data.train_labels.begin(), data.train_labels.end()), {n});
     image_epochs_ = config.image_epoch_list();

@@ -156,6 +156,15 @@ TEST_SUITE("font_gan stabilisers") {
     CHECK(images.shape() == Dims{3, 1, 28, 28});
     const double level = std::sqrt(mean(square(images)).item());
     CHECK((level > 0.3 && level < 0.9));
+    const auto brightness = [&] {
+      const Tensor told = one_hot(Tensor::from(std::vector<std::int32_t>(26, 3), {26}), kLetters);
+      return mean(g(normal(random, {26, kLatent}), told)).item();
+    };
+    g.begin_at(-0.92);
+    const double dark = brightness();
+    g.begin_at(0);
+    CHECK(brightness() > dark + 0.8);
+    CHECK((dark < -0.8 && dark > -0.95));
     ResidualDiscriminator d({.conditional = true}, 8, {.generator = random});
     const Tensor features = d.features(random_images(3));
     CHECK(features.shape() == Dims{3, 36 * 8});
